@@ -67,7 +67,7 @@ def fee_rate_from_millionths(value: int) -> FeeRate:
 
 def floor_to(value: Decimal, increment: Decimal) -> Decimal:
     """Cut a value of zero or more down to a multiple of a positive increment."""
-    return _EXACT.subtract(value, _EXACT.remainder(_not_negative(value), increment))
+    return _EXACT.multiply(_EXACT.divide_int(_not_negative(value), increment), increment)
 
 
 def ceil_to(value: Decimal, increment: Decimal) -> Decimal:
@@ -120,7 +120,7 @@ def quotient_floor(dividend: Decimal, divisor: Decimal, decimals: int) -> Decima
 
 
 def average_price_floor(spent: Amount, filled: Quantity, decimals: int) -> Price:
-    """Divide quote by base, cut; zero before the first fill (PROTOCOL §5: 9 decimals on streams)."""
+    """Divide quote by base, cut; zero before the first fill (streams: 9 decimals, PROTOCOL §5)."""
     return Price(quotient_floor(spent, filled, decimals) if filled else _ZERO)
 
 

@@ -1,0 +1,1 @@
+"""An independent program that speaks Binance Alpha's wire protocol on localhost."""

@@ -1,0 +1,108 @@
+"""One symbol's market: its tape, its book, its published face."""
+
+import zlib
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+
+from oto.domain.market import Symbol
+from oto.domain.money import Price, Quantity
+from oto.domain.orders import Side
+from oto.simulator.bars import Bars, MarketTrade
+from oto.simulator.listings import Listing
+from oto.simulator.matching import Matcher
+from oto.simulator.settings import Settings
+from oto.simulator.tape import TapeEvent
+
+Levels = dict[Price, Quantity]
+
+_ARTEFACT_MS = 5_000  # how long a zombie or crossed level stands
+_MOST_LEVELS = 1_000
+
+
+@dataclass(slots=True)
+class Market:
+    """One symbol. The published book is the tradable one plus what nobody can trade against."""
+
+    listing: Listing
+    matcher: Matcher
+    seed: str
+    tape: Iterator[TapeEvent]
+    book_id: int
+    tape_start_ms: int = 0
+    bars: Bars = field(default_factory=Bars)
+    # Ids of the last book moves: a depth push names the first move that it covers.
+    moves: deque[int] = field(default_factory=lambda: deque(maxlen=10_000))
+    last_order_id: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Counters of a market that has lived a while; each symbol has its own.
+        age = zlib.crc32(self.seed.encode())
+        self.last_order_id = 1_000_000 + age % 50_000_000
+        self.matcher.last_trade_id = 100_000 + age % 1_000_000
+
+    @property
+    def symbol(self) -> Symbol:
+        return self.listing.rules.symbol
+
+    @property
+    def last_price(self) -> Price:
+        trades = self.bars.trades
+        return trades[-1].price if trades else self.listing.first_price
+
+    def moved(self, book_id: int) -> None:
+        self.book_id = book_id
+        self.moves.append(book_id)
+
+    def first_move_after(self, book_id: int) -> int:
+        """Return the id of the oldest kept move after another one."""
+        place = bisect_right(self.moves, book_id)
+        return self.moves[place] if place < len(self.moves) else self.book_id
+
+    def printed(self, trade: MarketTrade) -> None:
+        self.bars.add(trade)
+
+    def tradable_book(self, now_ms: int) -> tuple[Levels, Levels]:
+        """Return bids and asks, best first: the world's and the users' together."""
+        return self._side(Side.BUY, now_ms), self._side(Side.SELL, now_ms)
+
+    def published_book(self, now_ms: int, settings: Settings) -> tuple[Levels, Levels]:
+        """Return the book that the exchange shows, with its zombie and crossed levels."""
+        bids, asks = self.tradable_book(now_ms)
+        if not (bids and asks):
+            return bids, asks
+        rules = self.listing.rules
+        best_bid, best_ask = next(iter(bids)), next(iter(asks))
+        if self._draw("zombie", now_ms) < settings.zombie_per_mille:
+            # 3 to 40 % off the market, with a huge quantity: a level that nobody removed.
+            percent = 103 + zlib.crc32(self._key("far", now_ms)) % 38
+            huge = Quantity(sum(bids.values(), Decimal(0)) * 50)
+            bids = {rules.price_ceil(best_ask * percent / 100): huge, **bids}
+        if self._draw("crossed", now_ms) < settings.crossed_per_mille:
+            bids = {rules.price_ceil(best_ask * 10_002 / 10_000): bids[best_bid], **bids}
+        ordered = sorted(bids.items(), reverse=True)
+        return dict(ordered), asks
+
+    def artefact_bucket(self, now_ms: int) -> int:
+        """Return a number that changes when zombie and crossed levels may come or go."""
+        return now_ms // _ARTEFACT_MS
+
+    def _draw(self, what: str, now_ms: int) -> int:
+        return zlib.crc32(self._key(what, now_ms)) % 1000
+
+    def _key(self, what: str, now_ms: int) -> bytes:
+        return f"{self.seed} {what} {self.artefact_bucket(now_ms)}".encode()
+
+    def _side(self, side: Side, now_ms: int) -> Levels:
+        levels: Levels = {}
+        for price, orders in islice(self.matcher.liquidity.levels(side, now_ms), _MOST_LEVELS):
+            levels[price] = Quantity(sum(orders, Decimal(0)))
+        users = self.matcher.resting[side]
+        if not users:
+            return levels
+        for order in users:
+            levels[order.price] = Quantity(levels.get(order.price, 0) + order.remaining)
+        return dict(sorted(levels.items(), reverse=side is Side.BUY))
