@@ -55,6 +55,20 @@ class AlphaHolding:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetTotal:
+    """One asset over all wallets; an Alpha token has its contract, and a ticker that others share.
+
+    `valuation` is the exchange's own, in USDT.
+    """
+
+    asset: str
+    amount: Decimal
+    valuation: Amount
+    chain_id: str | None
+    contract_address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TokenVolume:
     ticker: str
     counted_usd: Amount

@@ -1,8 +1,8 @@
 """What can go wrong with the exchange; a branch says what the caller should do.
 
 ExchangeError
-├── RetryLaterError              nothing was placed; ask again later
-│   ├── RateLimitedError         slow down, at least for `retry_after_s`
+├── RetryLaterError              nothing was placed; ask again, not before `retry_after_s`
+│   ├── RateLimitedError         slow down
 │   ├── UnavailableError         no connection, or the exchange is failing
 │   └── AccountBusyError         another operation of this account is under way
 ├── SessionOverError             stop this user; new headers and cookies are needed
@@ -41,18 +41,20 @@ class ExchangeError(Exception):
 
 
 class RetryLaterError(ExchangeError):
-    """Nothing was placed; the same request may be made again later."""
+    """Nothing was placed; the same request may be made again, not before `retry_after_s`."""
 
-
-class RateLimitedError(RetryLaterError):
-    """Too many requests; wait at least `retry_after_s` seconds."""
-
-    def __init__(self, message: str, retry_after_s: int) -> None:
+    def __init__(self, message: str, retry_after_s: int = 0) -> None:
         super().__init__(message, retry_after_s)
+        self.message = message
         self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
-        return f"{self.args[0]} (retry after {self.retry_after_s} s)"
+        wait = f" (retry after {self.retry_after_s} s)" if self.retry_after_s else ""
+        return f"{self.message}{wait}"
+
+
+class RateLimitedError(RetryLaterError):
+    """Too many requests; slow down."""
 
 
 class UnavailableError(RetryLaterError):

@@ -167,6 +167,30 @@ class TokenInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenDetails:
+    """One token as its own page shows it, which does not say whether it can be traded."""
+
+    alpha_id: AlphaId
+    ticker: str
+    name: str
+    chain_id: str
+    contract_address: str
+    listed_at: datetime | None
+    price: Price
+    change_24h_percent: Decimal
+    volume_24h_usd: Amount
+    liquidity_usd: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class PairAssets:
+    """The two lists of the pair configuration; what either is for is not documented."""
+
+    stock: Sequence[str]
+    token: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class FeeRates:
     """Fee fractions of one pair: the buyer's is taken in base, the seller's in quote."""
 
@@ -244,6 +268,24 @@ class Kline:
     close: Price
     volume: Quantity
     quote_volume: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayTicker:
+    """The last 24 hours of one pair; `volume` is base."""
+
+    symbol: Symbol
+    last: Price
+    open: Price
+    high: Price
+    low: Price
+    weighted_average: Price
+    volume: Quantity
+    quote_volume: Amount
+    opened_at: datetime
+    closed_at: datetime
+    trade_count: int
+    change_percent: Decimal
 
 
 @dataclass(frozen=True, slots=True)

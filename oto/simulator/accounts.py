@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from oto.domain.money import Amount, Quantity
+from oto.domain.orders import Side
 
 if TYPE_CHECKING:
     from oto.simulator.orders import Order
@@ -64,6 +65,12 @@ class Account:
 
     def token(self, asset: str) -> Wallet:
         return self.tokens.setdefault(asset, Wallet())
+
+    def free_to_pay(self, asset: str, side: Side) -> Decimal:
+        """Return what is free to pay an order on a token with: USDT or the token."""
+        if side is Side.BUY:
+            return self.funding.free
+        return self.tokens[asset].free if asset in self.tokens else _NOTHING
 
     @property
     def session_token(self) -> str:

@@ -1,4 +1,7 @@
-"""Price-time matching of users' orders against each other, the book and the tape."""
+"""Price-time matching of users' orders against each other, the book and the tape.
+
+Orders of one account do not meet each other: how the real exchange treats that is unknown.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,8 +36,9 @@ class Matcher:
     def arrive(self, order: Order, now_ms: int) -> Iterator[Execution]:
         """Let an order take what it accepts, best price first, then rest with what remains."""
         passive = other(order.side)
+        self.remove(order)  # a growing pending leg arrives again with each part
         while order.live and order.remaining:
-            best = self._best(passive, now_ms)
+            best = self._best_for(order, passive, now_ms)
             if best is None or not order.accepts(best):
                 break
             yield from self._take_level(order, passive, best, now_ms)
@@ -48,7 +52,7 @@ class Matcher:
     ) -> Iterator[Execution]:
         # All fills of one arrival at one price share a trade id (PROTOCOL §1.5, user trades).
         trade_id = self.next_trade_id()
-        for maker, offered in self._queue(passive, price, now_ms):
+        for maker, offered in self._queue(order, passive, price, now_ms):
             quantity = min(offered, order.remaining)
             if not (quantity and order.live):
                 break
@@ -114,8 +118,9 @@ class Matcher:
         # Stable: at one price the earlier order stays first.
         self.resting[order.side].sort(key=lambda one: one.price, reverse=order.side is Side.BUY)
 
-    def _best(self, side: Side, now_ms: int) -> Price | None:
-        found = [one.price for one in self.resting[side][:1]]
+    def _best_for(self, taker: Order, side: Side, now_ms: int) -> Price | None:
+        others = (one.price for one in self.resting[side] if one.account is not taker.account)
+        found = list(islice(others, 1))
         found += [price for price, _ in islice(self.liquidity.levels(side, now_ms), 1)]
         if not found:
             return None
@@ -125,7 +130,9 @@ class Matcher:
         levels = self.liquidity.levels(side, now_ms)
         return next((list(orders) for at, orders in levels if at == price), [])
 
-    def _queue(self, side: Side, price: Price, now_ms: int) -> list[tuple[Order | None, Quantity]]:
+    def _queue(
+        self, taker: Order, side: Side, price: Price, now_ms: int
+    ) -> list[tuple[Order | None, Quantity]]:
         """Return who rests at a price, in order of time; None is the rest of the world."""
         external = self._external(side, price, now_ms)
         queue: list[tuple[Order | None, Quantity]] = []
@@ -138,7 +145,8 @@ class Matcher:
                 external[0] = Quantity(external[0] - part)
                 if not external[0]:
                     external.pop(0)
-            queue.append((order, order.remaining))
+            if order.account is not taker.account:
+                queue.append((order, order.remaining))
         return queue + [(None, part) for part in external]
 
     def _advance_queue(self, side: Side, price: Price, quantity: Quantity) -> None:

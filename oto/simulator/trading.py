@@ -150,7 +150,7 @@ class Trading:
         if found := rules.violation(asked.price, asked.quantity):
             raise Refusal(OF_VIOLATION[found])
         self._check_order_count(account, rules)
-        if asked.payment > self._wallet(account, rules, asked.side).free:
+        if asked.payment > account.free_to_pay(rules.base_asset, asked.side):
             raise Refusal(Code.INSUFFICIENT_BALANCE)
         return market
 

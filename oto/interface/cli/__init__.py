@@ -1,0 +1,46 @@
+"""The `oto` command: one group per noun."""
+
+import errno
+
+import click
+
+from oto.domain.errors import ExchangeError
+from oto.interface.cli.exchange import exchange
+
+_INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+
+
+class OneSentenceGroup(click.Group):
+    """Ends what a person can do nothing about in code with one sentence, unless --debug."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(_INTERRUPTED)
+        except (ExchangeError, OSError) as error:
+            if ctx.params.get("debug") or _pipe_closed(error):
+                raise
+            sentence = one_sentence(error)
+        raise click.ClickException(sentence)
+
+
+def one_sentence(error: ExchangeError | OSError) -> str:
+    """Say what went wrong, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _pipe_closed(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
+
+
+@click.group(cls=OneSentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="alpha-oto", prog_name="oto")
+@click.option("--debug", is_flag=True, help="Show the stack trace of an error.")
+def main(*, debug: bool) -> None:
+    """Trade Binance Alpha tokens in OTO pairs, with every order accounted for."""
+    del debug  # read by the group
+
+
+main.add_command(exchange)

@@ -1,0 +1,98 @@
+"""`oto exchange`: look at the exchange through the adapter."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from oto.domain.market import Symbol
+from oto.infrastructure.alpha.credentials import Credentials
+from oto.infrastructure.alpha.private import PrivateAlpha
+from oto.infrastructure.alpha.public import PublicAlpha
+from oto.infrastructure.logs import configure_logging
+from oto.interface.cli.output import print_rows
+from oto.interface.cli.probe import COLUMNS, Probe, probe_private, probe_public
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One user's session as a file holds it; its text shows nothing of it."""
+
+    name: str | None = None
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    cookies: dict[str, str] | str = ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(<hidden>)"
+
+
+class SessionFile(Session, frozen=True, kw_only=True):
+    """A file of one session or of several users'."""
+
+    users: list[Session] | None = None
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def exchange() -> None:
+    """Look at the exchange."""
+
+
+@exchange.command()
+@click.option("--base-url", required=True, help="Such as https://www.binance.com.")
+@click.option("--credentials", "file", type=_FILE, help="JSON file with headers and cookies.")
+@click.option("--user", help="Which of the file's users; the first, if not given.")
+@click.option("--symbol", help="Such as ALPHA_971USDT; the first that trades, if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def probe(
+    ctx: click.Context,
+    *,
+    base_url: str,
+    file: Path | None,
+    user: str | None,
+    symbol: str | None,
+    as_json: bool,
+) -> None:
+    """Make every read once and say how each went; nothing is placed or cancelled.
+
+    Private reads are made only with --credentials. The exit code is 0 if all went well, else 1.
+    """
+    configure_logging(json=False, level="WARNING")
+    credentials = load_credentials(file, user) if file else None
+    try:
+        found = _probe(base_url, credentials, Symbol(symbol) if symbol else None)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--base-url") from None
+    rows = [call.row() for call in found.calls]
+    print_rows(f"Reads of {base_url}", COLUMNS, rows, as_json=as_json)
+    ctx.exit(0 if found.all_ok else 1)
+
+
+def _probe(base_url: str, credentials: Credentials | None, symbol: Symbol | None) -> Probe:
+    found = Probe()
+    with PublicAlpha(base_url) as public:
+        probe_public(found, public, symbol)
+    if credentials is not None:
+        with PrivateAlpha(base_url, credentials) as private:
+            probe_private(found, private)
+    return found
+
+
+def load_credentials(file: Path, user: str | None) -> Credentials:
+    """Read `{"headers", "cookies"}`, or one entry of `{"users": [{"name", …}]}`, from a file."""
+    try:
+        session = _chosen(msgspec.json.decode(file.read_bytes(), type=SessionFile), user)
+        return Credentials(session.headers, session.cookies)
+    except (ValueError, RecursionError) as error:
+        # msgspec's and our own sentences name fields and show no values.
+        sentence = str(error)
+    raise click.BadParameter(f"{file.name}: {sentence}", param_hint="--credentials")
+
+
+def _chosen(file: SessionFile, user: str | None) -> Session:
+    for session in [file] if file.users is None else file.users:
+        if user in {None, session.name}:
+            return session
+    raise ValueError("It holds no user of that name." if user else "Its list of users is empty.")

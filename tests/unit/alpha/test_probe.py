@@ -1,0 +1,159 @@
+"""The command line: `oto exchange probe`, and how errors end."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from oto.domain.errors import UnavailableError
+from oto.interface.cli import OneSentenceGroup, main
+from tests.unit.alpha import server
+from tests.unit.alpha.server import Exchange, Reply
+from tests.unit.alpha.test_calls import row
+from tests.unit.alpha.wire import NEX, rules_json
+
+pytestmark = pytest.mark.unit
+
+CANARY = "canary-5f0c1d"
+BOOK = {"lastUpdateId": 1, "symbol": NEX, "bids": [["2", "1"]], "asks": [["1", "1"]], "E": 1}
+PUBLIC = [
+    server.ok([]),
+    server.ok([]),
+    server.ok({"symbols": [json.loads(rules_json("ALPHA_971USDT", "ALPHA_971"))]}),
+    server.ok({"buyerCommission": 100, "sellerCommission": 100}),
+    server.ok(BOOK),
+    server.ok([]),
+    server.ok([]),
+]
+PRIVATE = [
+    server.ok({"email": CANARY}),
+    server.ok(True),
+    server.ok([]),
+    server.ok({"list": []}),
+    server.ok({"totalVolume": 12.5}),
+    server.ok({"sumScore": "182", "startDatetime": 0, "endDatetime": 0, "list": []}),
+    server.ok([]),
+    server.ok([row(7)], total=1),
+    server.ok([]),
+    server.ok(f"{CANARY}listenkey"),
+]
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["exchange", "probe", *arguments], env={"COLUMNS": "160"})
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Path:
+    users = [
+        {"name": "ann", "headers": {}, "cookies": {"cr00": f"{CANARY}1"}},
+        {"name": "bob", "headers": {}, "cookies": f"cr00={CANARY}2"},
+    ]
+    file = tmp_path / "sessions.json"
+    file.write_text(json.dumps({"users": users}))
+    return file
+
+
+def test_public_reads_are_made_and_told(exchange: Exchange) -> None:
+    exchange.script = [*PUBLIC]
+    code, output = run("--base-url", exchange.base_url)
+    assert code == 0
+    assert len(exchange.seen) == 7
+    assert "bid 2, ask 1, crossed" in output
+    assert "buyer 0.01 %, seller 0.01 %" in output
+    assert "\x1b[" not in output
+
+
+def test_private_reads_are_made_with_credentials_and_show_no_secret(
+    exchange: Exchange, sessions: Path
+) -> None:
+    exchange.script = [*PUBLIC, *PRIVATE]
+    code, output = run(
+        "--base-url", exchange.base_url, "--credentials", str(sessions), "--user", "bob", "--json"
+    )
+    rows = json.loads(output)
+    assert code == 0
+    assert [entry["result"] for entry in rows] == ["ok"] * 17
+    assert rows[-1]["summary"] == "received"
+    assert CANARY not in output
+    assert exchange.seen[-1].headers["cookie"] == f"cr00={CANARY}2"
+
+
+def test_a_failed_read_is_told_in_a_sentence_and_the_rest_goes_on(exchange: Exchange) -> None:
+    exchange.script = [Reply(404)]
+    code, output = run("--base-url", exchange.base_url, "--json", "--symbol", NEX)
+    rows = json.loads(output)
+    assert code == 1
+    assert [entry["result"] for entry in rows] == ["failed"] * 7
+    assert "may have moved" in rows[0]["summary"]
+
+
+def test_without_a_symbol_to_ask_for_its_reads_are_skipped(exchange: Exchange) -> None:
+    exchange.script = [server.ok([]), server.ok([]), server.ok({"symbols": []})]
+    code, output = run("--base-url", exchange.base_url, "--json")
+    assert code == 0
+    assert [entry["result"] for entry in json.loads(output)][3:] == ["skipped"] * 4
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (f'{{"{CANARY}', "truncated"),
+        (f'["{CANARY}"]', "Expected `object`"),
+        (f'{{"headers":{{"lang":"{CANARY}\\n x"}},"cookies":{{"cr00":"1"}}}}', "'lang'"),
+        ('{"users":[]}', "empty"),
+        ('{"users":[{"name":"ann"}]}', "no user of that name"),
+    ],
+    ids=range(5),
+)
+def test_a_bad_credentials_file_is_told_without_its_content(
+    tmp_path: Path, content: str, problem: str
+) -> None:
+    file = tmp_path / "file.json"
+    file.write_text(content)
+    user = ["--user", "zoe"] if "name" in problem else []
+    code, output = run("--base-url", "http://127.0.0.1:1", "--credentials", str(file), *user)
+    assert code == 2
+    assert problem in output
+    assert CANARY not in output
+
+
+def test_a_bad_base_url_is_told() -> None:
+    code, output = run("--base-url", "nonsense")
+    assert code == 2
+    assert "must look like" in output
+
+
+def failing(error: BaseException) -> click.Group:
+    @click.group(cls=OneSentenceGroup)
+    @click.option("--debug", is_flag=True)
+    def group(*, debug: bool) -> None:
+        del debug
+
+    @group.command()
+    def fail() -> None:
+        raise error
+
+    return group
+
+
+@pytest.mark.parametrize("error", [UnavailableError("no\nconnection"), OSError("no connection")])
+def test_an_error_ends_as_one_sentence(error: Exception) -> None:
+    result = CliRunner().invoke(failing(error), ["fail"])
+    assert (result.exit_code, result.output) == (1, "Error: no connection\n")
+
+
+def test_with_debug_the_error_itself_is_raised() -> None:
+    error = UnavailableError("no connection")
+    assert CliRunner().invoke(failing(error), ["--debug", "fail"]).exception is error
+
+
+def test_ctrl_c_ends_with_130() -> None:
+    assert CliRunner().invoke(failing(KeyboardInterrupt()), ["fail"]).exit_code == 130
+
+
+def test_the_version_is_shown() -> None:
+    assert CliRunner().invoke(main, ["--version"]).output.startswith("oto, version ")
