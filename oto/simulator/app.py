@@ -53,7 +53,10 @@ async def _run_clock(simulation: Simulation) -> None:
 
 
 async def _serve(simulation: Simulation, websocket: WebSocket, *, private: bool) -> None:
-    await websocket.accept()
+    try:
+        await websocket.accept()
+    except WebSocketDisconnect:  # gone before it was served
+        return
     wire = wire_of(websocket.scope)
     connection = Connection(private, wire.cut, wire.fall_silent)
     simulation.hub.join(connection)

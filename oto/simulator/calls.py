@@ -1,11 +1,10 @@
 """The REST calls: what each one answers, given the exchange, the caller and the request."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
+from oto.simulator import strict_json
 from oto.simulator.accounts import Account
 from oto.simulator.exchange import Exchange
 from oto.simulator.refusals import Code, Refusal
@@ -68,12 +67,6 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - what a JSON body holds
     if not body.strip():
         return None
     try:
-        return json.loads(
-            body, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError):
+        return strict_json.read(body)
+    except strict_json.BadJsonError:
         raise Refusal(Code.INVALID_FORMAT) from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)

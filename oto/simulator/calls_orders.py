@@ -1,6 +1,7 @@
 """Private order calls: place, cancel, look (PROTOCOL §1.5)."""
 
-from decimal import Decimal
+import re
+from decimal import Decimal, localcontext
 from typing import Any
 
 from oto.domain import money
@@ -14,6 +15,8 @@ from oto.simulator.wire_orders import history_row, open_row, trade_row
 
 _MOST_ROWS = 500
 _MOST_PAYMENTS = 10
+_MOST_ID_DIGITS = 18
+_FIGURE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def place(call: Call) -> Answer:
@@ -38,7 +41,9 @@ def cancel(call: Call) -> Answer:
     order_id = str(call.field("orderId"))
     if not (order_id.isascii() and order_id.isdigit()):
         raise Refusal(Code.INVALID_FORMAT)
-    call.trading.cancel(call.account, str(call.field("symbol")), int(order_id[:18]))
+    if len(order_id) > _MOST_ID_DIGITS:
+        raise Refusal(Code.NOT_FOUND)
+    call.trading.cancel(call.account, str(call.field("symbol")), int(order_id))
     return Answer(None)
 
 
@@ -123,15 +128,17 @@ def _payment(details: Any) -> tuple[Decimal, str]:  # noqa: ANN401 - what a JSON
     wallets = {str(one.get("paymentWalletType")) for one in details}
     if len(wallets) != 1:
         raise Refusal(Code.INVALID_FORMAT)
-    return sum((_figure(one.get("amount")) for one in details), Decimal(0)), wallets.pop()
+    with localcontext(prec=100):  # holds the sum of so many figures exactly
+        total = sum((_figure(one.get("amount")) for one in details), Decimal(0))
+    return total, wallets.pop()
 
 
 def _figure(value: Any) -> Decimal:  # noqa: ANN401 - what a JSON body holds
-    if isinstance(value, Decimal | str):
-        try:
-            figure = money.decimal_from_text(str(value))
-        except ValueError:
-            raise Refusal(Code.INVALID_FORMAT) from None
-        if figure >= 0:
-            return figure
-    raise Refusal(Code.INVALID_FORMAT)
+    text = str(value) if type(value) in {int, Decimal, str} else ""
+    # Decimal itself would take spaces, underscores and digits of other scripts.
+    if not _FIGURE.fullmatch(text):
+        raise Refusal(Code.INVALID_FORMAT)
+    try:
+        return money.amount(text)
+    except ValueError:
+        raise Refusal(Code.INVALID_FORMAT) from None

@@ -1,6 +1,5 @@
 """The control surface, off the exchange's paths: `/sim/…` (docs/simulator.md)."""
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from decimal import Decimal
@@ -8,35 +7,24 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from oto.domain import money
 from oto.domain.orders import Side
-from oto.simulator.accounts import Account, Wallet
+from oto.simulator import control_input, strict_json
+from oto.simulator.control_input import COUNTERS, BadControlError, Body
 from oto.simulator.liquidity import RecordedBook
 from oto.simulator.refusals import Refusal
-from oto.simulator.settings import PartialFillPolicy
 from oto.simulator.simulation import Simulation
 from oto.simulator.tape import TapeTrade
 from oto.simulator.truth import truth_bytes
 
-Body = dict[str, Any]
 Act = Callable[[Request, Body], Any]
 
-_NUMBERS = frozenset(
-    {
-        *("history_delay_ms", "volume_lag_ms", "fee_millionths"),
-        *("zombie_per_mille", "crossed_per_mille"),
-    }
-)
-_DELAYS = frozenset({"match_delay_ms", "report_delay_ms"})
-_COUNTERS = frozenset({"last_event_id", "last_list_id"})
-
-
-class BadControlError(ValueError):
-    """A control request that cannot be carried out."""
+_WALLETS = ("funding", "spot", "earn")
+_FLAGS = ("terms_accepted", "session_live")
 
 
 def routes(simulation: Simulation) -> list[Route]:
@@ -72,9 +60,11 @@ class _Control:
                 body = _object(await request.body())
                 self._simulation.catch_up()
                 answer = act(request, body)
+            except ClientDisconnect:
+                return Response(status_code=400)
             except (ValueError, Refusal) as error:
                 return _answer({"error": str(error)}, 400)
-            except (KeyError, TypeError, IndexError, RecursionError, AttributeError) as error:
+            except (KeyError, TypeError, AttributeError) as error:
                 return _answer({"error": f"cannot read the request: {error!r}"}, 400)
             self._simulation.catch_up()
             return _answer(answer, 200)
@@ -97,7 +87,8 @@ class _Control:
     def step(self, _: Request, body: Body) -> Any:  # noqa: ANN401
         if not self._simulation.stepped:
             raise BadControlError("the clock is the wall's; start with --stepped to step it")
-        self._simulation.step(_whole(body, "ms"))
+        ms = control_input.whole(body.get("ms"), "ms", control_input.YEAR_MS)
+        self._simulation.step(ms)
         return {"now_ms": self._exchange.now_ms}
 
     def accounts(self, _: Request, __: Body) -> Any:  # noqa: ANN401
@@ -107,10 +98,17 @@ class _Control:
         """Create an account, or set its wallets (free amounts), terms and session."""
         name = request.path_params["name"]
         known = {one.name: one for one in self._exchange.accounts.values()}
+        held = {key: control_input.held(body[key], key) for key in _WALLETS if key in body}
+        tokens = control_input.mapping(body, "tokens")
+        tokens = {asset: control_input.held(free, asset) for asset, free in tokens.items()}
+        flags = {key: control_input.flag(body[key], key) for key in _FLAGS if key in body}
         account = known.get(name) or self._exchange.add_account(name, money.Amount(Decimal(0)))
-        _set_wallets(account, body)
-        account.terms_accepted = bool(body.get("terms_accepted", account.terms_accepted))
-        account.session_live = bool(body.get("session_live", account.session_live))
+        for key, free in held.items():
+            getattr(account, key).free = free
+        for asset, free in tokens.items():
+            account.token(asset).free = free
+        for key, value in flags.items():
+            setattr(account, key, value)
         return account.credentials()
 
     def faults(self, _: Request, __: Body) -> Any:  # noqa: ANN401
@@ -130,58 +128,56 @@ class _Control:
         return {"removed": removed}
 
     def change_settings(self, _: Request, body: Body) -> Any:  # noqa: ANN401
+        found = {name: control_input.setting(name, value) for name, value in body.items()}
         settings = self._exchange.settings
-        for name, value in body.items():
-            if name in _NUMBERS:
-                setattr(settings, name, _whole(body, name))
-            elif name in _DELAYS:
-                setattr(settings, name, _whole_list(value, name))
-            elif name == "partial_fill":
-                settings.partial_fill = PartialFillPolicy(value)
-            elif name in _COUNTERS:
-                setattr(self._exchange, name, _whole(body, name))
-            else:
-                raise BadControlError(f"no such setting: {name}")
+        for name, value in found.items():
+            setattr(self._exchange if name in COUNTERS else settings, name, value)
         return asdict(settings)
 
     def change_symbol(self, request: Request, body: Body) -> Any:  # noqa: ANN401
         """Merge keys into a symbol's token row and exchange info row, or set its counters."""
         market = self._exchange.market(request.path_params["symbol"])
-        market.listing = market.listing.changed(body.get("token", {}), body.get("info", {}))
-        if "last_order_id" in body:
-            market.last_order_id = _whole(body, "last_order_id")
-        if "last_trade_id" in body:
-            market.matcher.last_trade_id = _whole(body, "last_trade_id")
+        listing = control_input.changed(market.listing, body)
+        counters = {
+            name: control_input.whole(body[name], name)
+            for name in ("last_order_id", "last_trade_id")
+            if name in body
+        }
+        market.listing = listing
+        market.last_order_id = counters.get("last_order_id", market.last_order_id)
+        matcher = market.matcher
+        matcher.last_trade_id = counters.get("last_trade_id", matcher.last_trade_id)
         return {"token": market.listing.token_row, "info": market.listing.info_row}
 
     def set_book(self, request: Request, body: Body) -> Any:  # noqa: ANN401
         """Replace a symbol's book; levels are `[price, quantity, quantity …]` in order of time."""
         market = self._exchange.market(request.path_params["symbol"])
-        if not isinstance(market.matcher.liquidity, RecordedBook):
-            market.matcher.liquidity = RecordedBook()
-        for side, name in ((Side.BUY, "bids"), (Side.SELL, "asks")):
-            if name in body:
-                rows = [[money.decimal_from_text(str(one)) for one in row] for row in body[name]]
-                book = [(money.Price(row[0]), [money.Quantity(q) for q in row[1:]]) for row in rows]
-                market.matcher.liquidity.set(side, book)
+        rules = market.listing.rules
+        sides = {
+            side: control_input.book_rows(rules, body[name])
+            for side, name in ((Side.BUY, "bids"), (Side.SELL, "asks"))
+            if name in body
+        }
+        liquidity = market.matcher.liquidity
+        if not isinstance(liquidity, RecordedBook):
+            market.matcher.liquidity = liquidity = RecordedBook()
+        for side, levels in sides.items():
+            liquidity.set(side, levels)
         self._simulation.trading.move_book(market)
         return {"book_id": market.book_id}
 
     def print_trade(self, request: Request, body: Body) -> Any:  # noqa: ANN401
         """Print one trade as if the tape had it."""
         market = self._exchange.market(request.path_params["symbol"])
-        trade = TapeTrade(
-            self._exchange.now_ms,
-            money.price(str(body["price"])),
-            money.quantity(str(body["quantity"])),
-            bool(body.get("buyer_is_maker", False)),
-        )
+        price, quantity = control_input.printed(market.listing.rules, body)
+        maker = control_input.flag(body.get("buyer_is_maker", False), "buyer_is_maker")
+        trade = TapeTrade(self._exchange.now_ms, price, quantity, maker)
         self._simulation.player.play(market, trade)
         return {"trade_id": market.matcher.last_trade_id}
 
 
 def _object(raw: bytes) -> Body:
-    body = json.loads(raw) if raw.strip() else {}
+    body = strict_json.read(raw) if raw.strip() else {}
     if not isinstance(body, dict):
         raise BadControlError("the body must be a JSON object")
     return body
@@ -196,30 +192,3 @@ def _written(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
     raise NotImplementedError
-
-
-def _set_wallets(account: Account, body: Body) -> None:
-    wallets: dict[str, Wallet] = {
-        "funding": account.funding,
-        "spot": account.spot,
-        "earn": account.earn,
-    }
-    for name, wallet in wallets.items():
-        if name in body:
-            wallet.free = money.amount(str(body[name]))
-    for asset, free in body.get("tokens", {}).items():
-        account.token(asset).free = money.quantity(str(free))
-
-
-def _whole(body: Body, name: str) -> int:
-    value = body.get(name)
-    if type(value) is not int or value < 0:
-        raise BadControlError(f"{name} must be a whole number of zero or more")
-    return value
-
-
-def _whole_list(value: object, name: str) -> list[int]:
-    rows = value if isinstance(value, list) else [value]
-    if not rows or any(type(one) is not int or one < 0 for one in rows):
-        raise BadControlError(f"{name} must be whole numbers of zero or more")
-    return list(rows)

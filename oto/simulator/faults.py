@@ -77,6 +77,8 @@ INSTANT_FAULTS = frozenset(
 )
 
 _ALWAYS = 1_000
+_MOST = 10**15
+_ERROR_STATUSES = range(400, 600)
 
 
 class BadFaultError(ValueError):
@@ -214,10 +216,16 @@ def _check(fault: Fault) -> None:
     for name, value in asdict(fault).items():
         default = getattr(Fault(0, FaultKind.FIREWALL), name)
         if name in {"count", "until_ms"}:
-            fine = value is None or (type(value) is int and value >= 0)
+            fine = value is None or _is_count(value)
+        elif name == "status":
+            fine = type(value) is int and value in _ERROR_STATUSES
         elif type(default) is int:
-            fine = type(value) is int and value >= 0
+            fine = _is_count(value)
         else:
             fine = isinstance(value, type(default))
         if not fine:
             raise BadFaultError(f"{name} cannot be {value!r}")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _MOST

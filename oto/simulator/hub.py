@@ -1,13 +1,13 @@
 """Sockets and what they subscribed to: commands in, pushes out."""
 
 import asyncio
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from oto.simulator import strict_json
 from oto.simulator.accounts import Account
 from oto.simulator.exchange import BookMoved, Exchange, Reported, Traded
 from oto.simulator.faults import Fault, FaultKind
@@ -71,8 +71,8 @@ class Hub:
     def command(self, connection: Connection, text: str) -> None:
         """Obey one command and answer it; what cannot be read is answered with an error."""
         try:
-            asked = json.loads(text)
-        except (ValueError, RecursionError):
+            asked = strict_json.read(text)
+        except strict_json.BadJsonError:
             asked = None
         if not isinstance(asked, dict):
             _send(connection, {"error": {"code": 3, "msg": "Invalid JSON"}})
@@ -82,7 +82,7 @@ class Hub:
             _send(connection, {"error": {"code": 2, "msg": "Invalid request: bad id"}})
             return
         names = asked.get("params", [])
-        method = asked.get("method")
+        method = str(asked.get("method"))
         if method in _BOOKKEEPING:
             _send(connection, {"result": sorted(connection.names), "id": number})
         elif method in {"SUBSCRIBE", "UNSUBSCRIBE"} and _are_names(names):
@@ -105,7 +105,7 @@ class Hub:
                 case BookMoved(symbol):
                     moved.add(symbol)
                 case Reported(account, report):
-                    self._push(f"{_PRIVATE_PREFIX}{account.listen_key}", report)
+                    self._push(_stream_of(account), report)
         if moved:
             self._push_moved(moved)
 

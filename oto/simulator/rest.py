@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from oto.simulator import calls_account, calls_orders, calls_public
 from oto.simulator.accounts import Account
@@ -97,7 +99,13 @@ class Bapi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Starlette's Mount moves the prefix into root_path; `path` stays whole.
-        body = await _read(receive)
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+            return
+        try:
+            body = await _read(receive)
+        except ClientDisconnect:
+            return
         if body is None:
             await _html(413)(scope, receive, send)
             return
@@ -215,12 +223,18 @@ def _html(status: int) -> Response:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Read a request's body; None if it is larger than any request of a client."""
+    """Read a request's body; None if it is larger than any request of a client.
+
+    Raises:
+        ClientDisconnect: half a request must have no effect.
+    """
     parts: list[bytes] = []
     size = 0
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         part = message.get("body", b"")
         size += len(part)
         if size <= _MOST_BODY_BYTES:

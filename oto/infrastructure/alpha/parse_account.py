@@ -43,7 +43,8 @@ def wallets_by_account(data: Json, asset: str) -> AssetWallets:
 
 
 def _held_in(account: schemas.Account, asset: str) -> Holding:
-    rows = decode(account.asset_balances, list[schemas.AccountAsset], account.account_type)
+    what = f"wallets by account, {account.account_type}"
+    rows = decode(account.asset_balances, list[schemas.AccountAsset], what)
     return _holding(next((row for row in rows if row.asset == asset), None))
 
 

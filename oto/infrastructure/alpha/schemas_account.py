@@ -32,7 +32,7 @@ class Account(Wire, frozen=True, rename="camel"):
     """All assets in one wallet; other accounts' rows have shapes that we do not know."""
 
     account_type: str
-    asset_balances: msgspec.Raw
+    asset_balances: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class AssetTotal(Wire, frozen=True, rename="camel"):

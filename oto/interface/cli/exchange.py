@@ -1,11 +1,14 @@
 """`oto exchange`: look at the exchange through the adapter."""
 
+import os
+import stat
 from pathlib import Path
 
 import click
 import msgspec
 
 from oto.domain.market import Symbol
+from oto.infrastructure.alpha.client import checked_base_url
 from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.alpha.private import PrivateAlpha
 from oto.infrastructure.alpha.public import PublicAlpha
@@ -31,6 +34,15 @@ class SessionFile(Session, frozen=True, kw_only=True):
     users: list[Session] | None = None
 
 
+def _checked(ctx: click.Context, option: click.Parameter, base_url: str) -> str:
+    """Refuse an address that no call could go to."""
+    try:
+        return checked_base_url(base_url)
+    except ValueError as error:
+        sentence = str(error)
+    raise click.BadParameter(sentence, ctx, option)
+
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -40,14 +52,14 @@ def exchange() -> None:
 
 
 @exchange.command()
-@click.option("--base-url", required=True, help="Such as https://www.binance.com.")
+@click.option(
+    "--base-url", required=True, callback=_checked, help="Such as https://www.binance.com."
+)
 @click.option("--credentials", "file", type=_FILE, help="JSON file with headers and cookies.")
 @click.option("--user", help="Which of the file's users; the first, if not given.")
 @click.option("--symbol", help="Such as ALPHA_971USDT; the first that trades, if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
 def probe(
-    ctx: click.Context,
     *,
     base_url: str,
     file: Path | None,
@@ -61,13 +73,11 @@ def probe(
     """
     configure_logging(json=False, level="WARNING")
     credentials = load_credentials(file, user) if file else None
-    try:
-        found = _probe(base_url, credentials, Symbol(symbol) if symbol else None)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--base-url") from None
+    found = _probe(base_url, credentials, Symbol(symbol.upper()) if symbol else None)
     rows = [call.row() for call in found.calls]
     print_rows(f"Reads of {base_url}", COLUMNS, rows, as_json=as_json)
-    ctx.exit(0 if found.all_ok else 1)
+    if problem := found.problem():
+        raise click.ClickException(problem)
 
 
 def _probe(base_url: str, credentials: Credentials | None, symbol: Symbol | None) -> Probe:
@@ -83,12 +93,19 @@ def _probe(base_url: str, credentials: Credentials | None, symbol: Symbol | None
 def load_credentials(file: Path, user: str | None) -> Credentials:
     """Read `{"headers", "cookies"}`, or one entry of `{"users": [{"name", …}]}`, from a file."""
     try:
+        _check_private(file)
         session = _chosen(msgspec.json.decode(file.read_bytes(), type=SessionFile), user)
         return Credentials(session.headers, session.cookies)
     except (ValueError, RecursionError) as error:
         # msgspec's and our own sentences name fields and show no values.
         sentence = str(error)
     raise click.BadParameter(f"{file.name}: {sentence}", param_hint="--credentials")
+
+
+def _check_private(file: Path) -> None:
+    # On Windows the mode says nothing of who may read.
+    if os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ValueError(f"Others on this machine may open it; run `chmod 600 {file.name}` first.")
 
 
 def _chosen(file: SessionFile, user: str | None) -> Session:

@@ -26,7 +26,15 @@ PARSERS: dict[str, Callable[[Json], object]] = {
     "full_depth": parse_market.full_depth,
     "agg_trades": partial(parse_market.agg_trades, symbol=NEX),
     "klines": partial(parse_market.klines, interval="1m"),
+    "agg_klines": partial(parse_market.agg_klines, interval="1m"),
+    "day_ticker": parse_market.day_ticker,
+    "token_details": parse_market.token_details,
+    "quote_assets": parse_market.quote_assets,
+    "pair_assets": parse_market.pair_assets,
     "asset_wallets": partial(parse_account.asset_wallets, asset="USDT"),
+    "wallets_by_account": partial(parse_account.wallets_by_account, asset="USDT"),
+    "asset_totals": parse_account.asset_totals,
+    "average_costs": parse_account.average_costs,
     "alpha_wallet": parse_account.alpha_wallet,
     "day_volume": parse_account.day_volume,
     "user_score": parse_account.user_score,
@@ -47,6 +55,25 @@ NEARLY: dict[str, str] = {
     "full_depth": ('{"lastUpdateId":X,"symbol":"S","bids":[[X,X],["1","1"]],"asks":X,"E":X,"T":1}'),
     "agg_trades": '[{"a":X,"p":X,"q":X,"m":true,"T":X}]',
     "klines": "[[X,X,X,X,X,X,X,X,X]]",
+    "agg_klines": '{"rows":[[X,X,X,X,X,X,X]],"n":X}',
+    "day_ticker": (
+        '{"symbol":"S","priceChangePercent":X,"weightedAvgPrice":X,"lastPrice":X,"openPrice":X,'
+        '"highPrice":X,"lowPrice":X,"volume":X,"quoteVolume":X,"openTime":X,"closeTime":X,'
+        '"count":X}'
+    ),
+    "token_details": (
+        '{"metaInfo":{"alphaId":X,"symbol":"S","name":"N","chainId":X,"contractAddress":"0x",'
+        '"listingTime":X},"statsInfo":{"volume24h":X,"liquidity":X},'
+        '"priceInfo":{"price":X,"percentChange24h":X}}'
+    ),
+    "quote_assets": "[X]",
+    "pair_assets": '{"stockAssetList":[X],"tokenAssetList":X}',
+    "wallets_by_account": (
+        '[{"accountType":"CARD","assetBalances":[{"asset":"USDT","free":X,"locked":X}]},'
+        '{"accountType":"MAIN","assetBalances":X},{"accountType":X}]'
+    ),
+    "asset_totals": '[{"asset":X,"amount":X,"valuationAmount":X,"chainId":X}]',
+    "average_costs": '{"tokensAvgCost":[{"token":X,"avgCost":X}]}',
     "asset_wallets": '[{"asset":"USDT","spot":{"free":X,"locked":X},"funding":X}]',
     "alpha_wallet": '{"list":[{"tokenId":X,"symbol":"S","valuation":X,"free":X}]}',
     "day_volume": '{"totalVolume":X,"tradeVolumeInfoList":[{"tokenName":"T","volume":X}]}',
@@ -121,6 +148,9 @@ def test_hostile_bytes_end_in_an_exchange_error(name: str, text: bytes) -> None:
         PARSERS[name](text)
 
 
+headers_of_dates = st.from_regex(
+    r"(Wed, )?\d{1,3} (Oct|Dec|Jan) -?\d{1,5} \d\d:\d\d(:\d\d)?( GMT| [+-]\d{4,6})?", fullmatch=True
+)
 envelopes = st.fixed_dictionaries(
     {"code": leaves},
     optional={"message": any_json, "data": any_json, "success": leaves, "total": leaves},
@@ -132,7 +162,8 @@ envelopes = st.fixed_dictionaries(
         Answer,
         status=st.integers(200, 599),
         content_type=st.sampled_from(["", "text/html", "application/json"]),
-        retry_after=st.text(max_size=12),
+        retry_after=st.text(max_size=12) | headers_of_dates,
+        date=headers_of_dates,
         challenged=st.booleans(),
         firewall_action=st.sampled_from(["", "challenge"]),
         body=st.binary(max_size=100) | json_bytes | envelopes,

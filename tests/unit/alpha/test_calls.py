@@ -8,6 +8,7 @@ import pytest
 import structlog.testing
 
 from oto.domain.errors import UnexpectedShapeError
+from oto.domain.market import AlphaId
 from oto.domain.orders import OrderId, PlacedOto, Side
 from oto.infrastructure.alpha import endpoints
 from oto.infrastructure.alpha.endpoints import Endpoint, ReadEndpoint, WriteEndpoint
@@ -84,6 +85,51 @@ def test_public_reads_return_domain_values(exchange: Exchange, public: PublicAlp
     assert query(exchange) == {"dataType": "aggregate"}
     assert public.full_depth(NEX, 5).last_update_id == 1
     assert query(exchange) == {"symbol": NEX, "limit": "5"}
+
+
+def test_klines_and_figures_of_a_contract_are_asked_for_by_chain(
+    exchange: Exchange, public: PublicAlpha
+) -> None:
+    exchange.script = [server.ok({"klineInfos": []}), server.ok(None)]
+    assert public.agg_klines("56", "0xab", "15m", 9) == []
+    assert query(exchange) == {
+        "chainId": "56",
+        "tokenAddress": "0xab",
+        "interval": "15m",
+        "limit": "9",
+        "dataType": "aggregate",
+    }
+    with pytest.raises(UnexpectedShapeError):
+        public.token_info("56", "0xab")
+    assert query(exchange) == {"chainId": "56", "contractAddress": "0xab"}
+
+
+def test_the_small_public_reads_return_what_they_name(
+    exchange: Exchange, public: PublicAlpha
+) -> None:
+    lists = {"stockAssetList": ["USDT"], "tokenAssetList": []}
+    exchange.script = [server.ok(["USDT"]), server.ok(lists), server.ok(None)]
+    assert public.quote_assets() == ["USDT"]
+    assert public.pair_assets().stock == ("USDT",)
+    with pytest.raises(UnexpectedShapeError, match="ticker"):
+        public.ticker(NEX)
+    assert query(exchange) == {"symbol": NEX}
+
+
+def test_wallets_totals_and_costs_are_asked_for_as_recorded(
+    exchange: Exchange, private: PrivateAlpha
+) -> None:
+    exchange.script = [server.ok([]), server.ok([]), server.ok({"tokensAvgCost": []})]
+    assert private.wallets_by_account().total == 0
+    assert query(exchange) == {
+        "quoteAsset": "USDT",
+        "needBalanceDetail": "true",
+        "needEuFuture": "true",
+    }
+    assert private.asset_totals() == []
+    assert query(exchange) == {"needAlphaAsset": "1", "quoteAsset": "USDT"}
+    assert private.average_costs([AlphaId("ALPHA_971")]) == {}
+    assert json.loads(exchange.seen[-1].body) == {"tokens": ["ALPHA_971"]}
 
 
 def test_unreadable_symbols_are_logged_by_name(exchange: Exchange, public: PublicAlpha) -> None:

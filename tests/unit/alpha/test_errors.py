@@ -158,12 +158,57 @@ def test_an_endpoint_that_is_gone_is_said_to_have_moved(status: int, hint: str) 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("7", 7), ("", 30), ("Wed, 21 Oct 2026 07:28:00 GMT", 30), ("9" * 99, 86400)],
+    [
+        ("7", 7),
+        ("", 30),
+        ("soon", 30),
+        ("9" * 99, 86400),
+        ("Wed, 21 Oct 2026 07:28:20 GMT", 20),
+        ("Wednesday, 21-Oct-26 07:28:20 GMT", 20),
+        ("Wed, 21 Oct 2026 07:28:20 -0000", 20),
+        ("Wed, 21 Oct 2026 09:28:20 +0200", 20),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400),
+        ("Wed, 99 Oct 2026 07:28:20 GMT", 30),
+    ],
 )
-def test_retry_after_is_read_in_seconds(text: str, seconds: int) -> None:
-    error = classify(Answer(429, retry_after=text))
+def test_retry_after_is_read_in_seconds_or_as_a_date_after_the_answers_own(
+    text: str, seconds: int
+) -> None:
+    now = "Wed, 21 Oct 2026 07:28:00 GMT"
+    error = classify(Answer(429, retry_after=text, date=now))
     assert isinstance(error, tree.RateLimitedError)
     assert error.retry_after_s == seconds
+
+
+@pytest.mark.parametrize("date", ["", "yesterday"])
+def test_a_retry_after_date_means_nothing_without_the_answers_own_date(date: str) -> None:
+    error = classify(Answer(429, retry_after="Wed, 21 Oct 2026 07:28:20 GMT", date=date))
+    assert isinstance(error, tree.RateLimitedError)
+    assert error.retry_after_s == 30
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 0), ("12", 12)])
+def test_a_failing_exchange_may_say_when_to_come_back(text: str, seconds: int) -> None:
+    error = classify(Answer(503, retry_after=text))
+    assert isinstance(error, tree.UnavailableError)
+    assert error.retry_after_s == seconds
+    assert ("retry after 12 s" in str(error)) == bool(seconds)
+
+
+@pytest.mark.parametrize("text", ["请求失败", "请检查是否已登录"])
+def test_an_end_of_session_known_by_its_text_only_leaves_a_write_open(text: str) -> None:
+    error = classify(Answer(200, body=envelope_of("999999", text)))
+    assert isinstance(error, tree.SessionOverError)
+    unknown = of_a_write(error, "place")
+    assert isinstance(unknown, tree.OutcomeUnknownError)
+    assert unknown.__cause__ is error
+
+
+def test_an_end_of_session_known_by_its_code_had_no_effect_whatever_its_text() -> None:
+    error = classify(Answer(200, body=envelope_of("100002001", "请求失败")))
+    assert isinstance(error, tree.SessionOverError)
+    assert of_a_write(error, "place") is error
 
 
 def test_a_message_is_cut_and_cleared_of_control_characters() -> None:

@@ -180,6 +180,18 @@ def test_a_kline_of_seven_columns_has_no_quote_volume() -> None:
     assert candle.quote_volume is None
 
 
+@pytest.mark.parametrize("text", [b" %b", b'{"n":1,"klineInfos": %b,"more":{"a":[]}}'])
+def test_klines_by_contract_are_bare_rows_or_the_one_list_of_an_object(text: bytes) -> None:
+    rows = b"[%b]" % sample_bytes("rest_agg_klines_row_2026-05.json")
+    assert parse_market.agg_klines(text % rows, "1s") == parse_market.klines(rows, "1s")
+
+
+@pytest.mark.parametrize("text", [b"{}", b'{"a":[],"b":[]}', b'{"a":{"b":[]}}'])
+def test_klines_by_contract_without_one_clear_list_are_drift(text: bytes) -> None:
+    with pytest.raises(UnexpectedShapeError, match="Expected one list"):
+        parse_market.agg_klines(text, "1s")
+
+
 def test_a_kline_of_numbers_as_in_2025_is_read_without_a_float() -> None:
     row = b"[[1752642000000,0.10000000000000000555,1,1,1,2,1752645599999,3]]"
     (candle,) = parse_market.klines(row, "1h")

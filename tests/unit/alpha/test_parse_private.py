@@ -28,6 +28,27 @@ def test_an_asset_that_is_not_listed_is_held_nowhere() -> None:
     assert usdc.total == 0
 
 
+def test_rows_of_other_accounts_are_not_looked_into() -> None:
+    text = (
+        b'[{"accountType":"FUTURE","assetBalances":[{"free":"-7"}]},{"accountType":"EU"},'
+        b'{"accountType":"SAVING","assetBalances":[{"asset":"BTC","free":"1"},'
+        b'{"asset":"USDT","free":"5","freeze":"2"}]}]'
+    )
+    usdt = parse_account.wallets_by_account(text, "USDT")
+    assert (usdt.earn.free, usdt.earn.frozen, usdt.total) == (5, 2, 7)
+    assert parse_account.wallets_by_account(text, "BTC").total == 1
+
+
+def test_a_wallet_row_without_its_balances_is_drift_and_not_an_empty_wallet() -> None:
+    with pytest.raises(UnexpectedShapeError, match="wallets by account, CARD"):
+        parse_account.wallets_by_account(b'[{"accountType":"CARD"}]', "USDT")
+
+
+def test_a_token_without_an_average_cost_is_left_out() -> None:
+    text = b'{"tokensAvgCost":[{"token":"ALPHA_1","avgCost":null},{"token":"ALPHA_2"}]}'
+    assert parse_account.average_costs(text) == {}
+
+
 def test_the_alpha_wallet_is_read() -> None:
     bedrock, coai = parse_account.alpha_wallet(data("rest_alpha_wallet_2025-09.json"))
     assert (bedrock.alpha_id, bedrock.ticker) == ("ALPHA_118", "BR")

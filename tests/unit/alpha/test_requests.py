@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oto.domain import money
-from oto.domain.market import Symbol, SymbolRules
+from oto.domain.market import AlphaId, Symbol, SymbolRules
 from oto.domain.orders import LimitOrder, OrderId, OtoOrder, Side
 from oto.infrastructure.alpha import requests
 from tests.samples import sample
@@ -91,6 +91,8 @@ def test_the_recorded_cancel_is_written_again() -> None:
 
 def test_the_recorded_wallet_and_cancel_all_requests_are_written_again() -> None:
     assert sample("rest_wallet_asset_post_2026-05.json")["request"] == requests.WALLETS
+    asked = requests.average_costs([AlphaId("ALPHA_971")])
+    assert sample("rest_avg_cost_2026-05.json")["request"] == asked
     assert sample("rest_cancel_all.json")["request"] == requests.EMPTY
 
 

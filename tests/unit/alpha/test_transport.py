@@ -13,6 +13,7 @@ from oto.domain.orders import OrderId
 from oto.infrastructure.alpha.client import Limits
 from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.alpha.endpoints import LOGIN_PROBE
+from oto.infrastructure.alpha.errors import SupposedlySessionOverError
 from oto.infrastructure.alpha.limits import RateBudget
 from oto.infrastructure.alpha.parse_account import nothing
 from oto.infrastructure.alpha.private import PrivateAlpha
@@ -106,6 +107,7 @@ def test_a_private_call_without_a_session_is_not_made(exchange: Exchange) -> Non
         (Reply(200, b"OK"), tree.UndecodableError),
         (Reply(200, b"x", {"content-encoding": "gzip"}), tree.UndecodableError),
         (server.refusal("424242", "what?"), tree.UnknownCodeError),
+        (server.refusal("424242", "请求失败"), SupposedlySessionOverError),
         (Reply(200, b'{"data":1}'), tree.UnexpectedShapeError),
     ],
 )
@@ -223,19 +225,29 @@ def test_a_read_is_repeated_until_it_succeeds(
     assert len(pauses) == 2
 
 
+LATER = {"date": "Wed, 21 Oct 2026 07:28:00 GMT", "retry-after": "Wed, 21 Oct 2026 07:28:09 GMT"}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("headers", [{"retry-after": "9"}, LATER])
 def test_a_retry_after_is_not_undercut(
-    exchange: Exchange, public: PublicAlpha, pauses: list[float]
+    exchange: Exchange,
+    public: PublicAlpha,
+    pauses: list[float],
+    status: int,
+    headers: dict[str, str],
 ) -> None:
-    exchange.script = [Reply(429, headers={"retry-after": "9"}), server.ok([])]
+    exchange.script = [Reply(status, headers=headers), server.ok([])]
     public.token_list()
     assert pauses == [9]
 
 
+@pytest.mark.parametrize("status", [429, 503])
 def test_a_long_retry_after_is_the_callers_to_wait(
-    exchange: Exchange, public: PublicAlpha, pauses: list[float]
+    exchange: Exchange, public: PublicAlpha, pauses: list[float], status: int
 ) -> None:
-    exchange.script = [Reply(429, headers={"retry-after": "600"})]
-    with pytest.raises(tree.RateLimitedError) as caught:
+    exchange.script = [Reply(status, headers={"retry-after": "600"})]
+    with pytest.raises(tree.RetryLaterError) as caught:
         public.token_list()
     assert caught.value.retry_after_s == 600
     assert (len(exchange.seen), pauses) == (1, [])
