@@ -4,3 +4,5 @@ from oto.interface.cli import main
 from oto.simulator.cli import sim
 
 main.add_command(sim)
+
+__all__ = ["main"]

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
@@ -184,6 +184,10 @@ class FaultBox:
 
     def record(self, fault: Fault, endpoint: str, user: str, now_ms: int, detail: str = "") -> None:
         self.log.append(Strike(now_ms, fault.fault_id, fault.kind.value, endpoint, user, detail))
+
+    def add_detail(self, detail: str) -> None:
+        """Write into the last entry of the log what came of the request that it struck."""
+        self.log[-1] = replace(self.log[-1], detail=detail)
 
     def history_delay_ms(self, user: str, now_ms: int) -> int:
         """Return for how long a new order stays invisible to reads."""

@@ -135,6 +135,10 @@ class Bapi:
             if early := _before(fault):
                 return early
         answered = self._answer(request, endpoint, caller)
+        if fault is not None and request.method != "GET":
+            # What the client may never learn: the code, and the ids of what was placed.
+            outcome = {key: answered.content.get(key) for key in ("code", "data")}
+            exchange.faults.add_detail(msgspec.json.encode(outcome).decode())
         simulation.catch_up()
         return answered if fault is None else await _after(fault, answered)
 

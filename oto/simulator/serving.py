@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from oto.domain.market import Symbol
+from oto.domain.market import Symbol, SymbolRules
 from oto.domain.money import Amount
 from oto.simulator import listings
 from oto.simulator.faults import BadFaultError
@@ -71,11 +71,10 @@ def _simulation(options: ServeOptions) -> Simulation:
         [options.match_delay_ms],
         [options.report_delay_ms],
     )
-    tradable = [one.rules.symbol for one in listed if one.tradable]
     simulation = Simulation(
         Plan(
             listed,
-            _program(options, tradable),
+            _program(options, {one.rules.symbol: one.rules for one in listed if one.tradable}),
             settings,
             seed=options.seed,
             stepped=options.stepped,
@@ -99,16 +98,16 @@ def _listings(options: ServeOptions) -> list[listings.Listing]:
     return listings.load(options.token_list, options.exchange_info)
 
 
-def _program(options: ServeOptions, tradable: list[Symbol]) -> Program:
+def _program(options: ServeOptions, free: dict[Symbol, SymbolRules]) -> Program:
     tapes: dict[Symbol, TapeFile] = {}
-    free = list(tradable)
     for asked in options.tapes:
         name, _, file = asked.rpartition("=")
         symbol = Symbol(name) if name else next(iter(free), Symbol(""))
-        if symbol not in free:
+        rules = free.pop(symbol, None)
+        if rules is None:
             raise CannotServeError(f"--tape {asked}: no tradable symbol {name!r} is left for it")
-        free.remove(symbol)
         tapes[symbol] = TapeFile(Path(file), options.price_scale, options.loop)
+        tapes[symbol].check(rules)
     return Program(tapes, MOODS.get(options.market), options.speed)
 
 

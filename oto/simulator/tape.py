@@ -9,7 +9,7 @@ import gzip
 import json
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -62,6 +62,15 @@ class TapeFile:
         """Tell whether the file records the book too, or trades only."""
         return ".jsonl" in self.path.suffixes
 
+    def check(self, rules: SymbolRules) -> None:
+        """Read the file through once, so that a bad line is found before anything plays.
+
+        Raises:
+            BadTapeError: the file or one of its lines cannot be read.
+        """
+        for _ in replace(self, loop=False).events(rules):
+            pass
+
     def events(self, rules: SymbolRules) -> Iterator[TapeEvent]:
         """Play the file on a symbol's grid, again and again if looped.
 
@@ -102,7 +111,7 @@ def _csv_events(tape: TapeFile, rules: SymbolRules, shift: int) -> Iterator[Tape
                     _on_step(rules, row["qty"]),
                     row["is_buyer_maker"].strip().lower() in {"true", "1"},
                 )
-    except (KeyError, ValueError, OSError, AttributeError, EOFError) as error:
+    except (KeyError, TypeError, ValueError, OSError, AttributeError, EOFError) as error:
         wanted = "ts_ms,price,qty,is_buyer_maker"
         raise BadTapeError(f"{tape.path} line {line}: expected {wanted} ({error})") from error
 

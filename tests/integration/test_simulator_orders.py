@@ -1,11 +1,15 @@
 """Orders on the simulated exchange, over its wire."""
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
+from oto.simulator.playing import Program
+from oto.simulator.tape import MOODS
 from tests.samples import exact_json, sample
 from tests.simulated import (
     AITECH,
@@ -17,6 +21,8 @@ from tests.simulated import (
     oto_body,
     payment,
     plain_body,
+    running,
+    silent_plan,
 )
 
 pytestmark = pytest.mark.integration
@@ -414,3 +420,27 @@ def test_a_sweep_to_earn_moves_idle_money_and_loses_none(exchange: Exchange) -> 
     [row] = exchange.post(path, headers, wallets)["data"]
 
     assert (row["funding"]["free"], row["earn"]["free"]) == ("0", "1000")
+
+
+def test_the_same_requests_give_the_same_truth_byte_for_byte() -> None:
+    truths = []
+    for _ in range(2):
+        plan = silent_plan(program=Program(mood=MOODS["choppy"]), seed=11)
+        with running(plan) as exchange:
+            headers = exchange.add_user()
+            exchange.fault("answer_lost_after", endpoint="place", per_mille=500, count=3)
+            for number in range(12):
+                price = exchange.truth()["last_prices"][AITECH]
+                body = plain_body("BUY", price, "50", payment(price, "50"))
+                with suppress(httpx.RemoteProtocolError):
+                    exchange.post(PLACE, headers, body)
+                exchange.step(700 + number)
+            truths.append(exchange.truth_bytes())
+
+    assert truths[0] == truths[1]
+    truth = json.loads(truths[0])
+    placed = {order["order_id"] for order in truth["orders"]}
+    lost = {json.loads(strike["detail"])["data"] for strike in truth["faults"]}
+    assert len(placed) == 12
+    assert len(lost) == 3
+    assert lost <= placed

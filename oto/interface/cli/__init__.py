@@ -5,6 +5,7 @@ import errno
 import click
 
 from oto.domain.errors import ExchangeError
+from oto.interface.cli.bench import bench
 from oto.interface.cli.exchange import exchange
 
 _INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
@@ -44,3 +45,4 @@ def main(*, debug: bool) -> None:
 
 
 main.add_command(exchange)
+main.add_command(bench)

@@ -69,7 +69,8 @@ def probe(
 ) -> None:
     """Make every read once and say how each went; nothing is placed or cancelled.
 
-    Private reads are made only with --credentials. The exit code is 0 if all went well, else 1.
+    Private reads are made only with --credentials. Without a connection, behind a firewall's page
+    or after the session's end the rest is not tried. The exit code is 0 if all went well.
     """
     configure_logging(json=False, level="WARNING")
     credentials = load_credentials(file, user) if file else None
@@ -77,7 +78,7 @@ def probe(
     rows = [call.row() for call in found.calls]
     print_rows(f"Reads of {base_url}", COLUMNS, rows, as_json=as_json)
     if problem := found.problem():
-        raise click.ClickException(problem)
+        raise click.ClickException(f"{base_url}: {problem}")
 
 
 def _probe(base_url: str, credentials: Credentials | None, symbol: Symbol | None) -> Probe:
@@ -96,16 +97,20 @@ def load_credentials(file: Path, user: str | None) -> Credentials:
         _check_private(file)
         session = _chosen(msgspec.json.decode(file.read_bytes(), type=SessionFile), user)
         return Credentials(session.headers, session.cookies)
-    except (ValueError, RecursionError) as error:
-        # msgspec's and our own sentences name fields and show no values.
+    # Their sentences, msgspec's and our own, name fields and show no values.
+    except (msgspec.ValidationError, RecursionError) as error:
         sentence = str(error)
-    raise click.BadParameter(f"{file.name}: {sentence}", param_hint="--credentials")
+    except msgspec.DecodeError as error:
+        sentence = f"not JSON: {error}"
+    except ValueError as error:
+        sentence = str(error)
+    raise click.BadParameter(f"{file.name}: {sentence}", param_hint="'--credentials'")
 
 
 def _check_private(file: Path) -> None:
     # On Windows the mode says nothing of who may read.
     if os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ValueError(f"Others on this machine may open it; run `chmod 600 {file.name}` first.")
+        raise ValueError(f"Others on this machine may open it; run `chmod 600 {file}` first.")
 
 
 def _chosen(file: SessionFile, user: str | None) -> Session:

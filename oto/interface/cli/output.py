@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-Row = Mapping[str, str | int | None]
+Row = Mapping[str, str | int | float | None]
 
 _STYLES = {"ok": "green", "failed": "red", "skipped": "yellow"}
 
@@ -26,13 +26,13 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_js
 def _table(title: str, columns: Sequence[str], rows: Sequence[Row]) -> Table:
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for column in columns:
-        numeric = any(isinstance(row[column], int) for row in rows)
+        numeric = any(isinstance(row[column], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
     return table
 
 
-def _cell(value: str | int | None) -> Text:
+def _cell(value: str | float | None) -> Text:
     text = "" if value is None else str(value)
     return Text(text, style=_STYLES.get(text, ""))

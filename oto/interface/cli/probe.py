@@ -63,7 +63,7 @@ class Probe:
         """Say in a sentence what went wrong, if anything did."""
         failed = [call.name for call in self.calls if call.result == "failed"]
         if self.ended_by is not None:
-            return f"Stopped at {failed[-1]!r}, the rest was not tried: {self.ended_by}."
+            return f"stopped at {failed[-1]!r}, the rest was not tried: {self.ended_by}."
         if failed:
             made = sum(call.result != "skipped" for call in self.calls)
             return f"{len(failed)} of {made} reads failed."

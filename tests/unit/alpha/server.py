@@ -116,7 +116,9 @@ def _handler(exchange: Exchange) -> type[BaseHTTPRequestHandler]:
                 behaviour(self)
 
         def reply(self, reply: Reply) -> None:
-            self.send_response(reply.status)
+            # The server's own date, unless the reply has one.
+            dated = "date" in reply.headers
+            (self.send_response_only if dated else self.send_response)(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(reply.body)))

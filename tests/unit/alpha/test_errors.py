@@ -170,6 +170,7 @@ def test_an_endpoint_that_is_gone_is_said_to_have_moved(status: int, hint: str) 
         ("Wed, 21 Oct 2026 07:27:00 GMT", 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 86400),
         ("Wed, 99 Oct 2026 07:28:20 GMT", 30),
+        (f"{'9' * 30} Oct 2026 07:28:20 GMT", 30),
     ],
 )
 def test_retry_after_is_read_in_seconds_or_as_a_date_after_the_answers_own(

@@ -35,7 +35,9 @@ def test_rows_of_other_accounts_are_not_looked_into() -> None:
         b'{"asset":"USDT","free":"5","freeze":"2"}]}]'
     )
     usdt = parse_account.wallets_by_account(text, "USDT")
-    assert (usdt.earn.free, usdt.earn.frozen, usdt.total) == (5, 2, 7)
+    assert usdt.earn.free == 5
+    assert usdt.earn.frozen == 2
+    assert usdt.total == 7
     assert parse_account.wallets_by_account(text, "BTC").total == 1
 
 
