@@ -163,7 +163,7 @@ class _Control:
             market.matcher.liquidity = liquidity = RecordedBook()
         for side, levels in sides.items():
             liquidity.set(side, levels)
-        self._simulation.trading.move_book(market)
+        self._simulation.settlement.move_book(market)
         return {"book_id": market.book_id}
 
     def print_trade(self, request: Request, body: Body) -> Any:  # noqa: ANN401

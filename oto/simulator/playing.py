@@ -12,8 +12,8 @@ from oto.simulator.liquidity import Liquidity, RecordedBook, SyntheticBook
 from oto.simulator.listings import Listing
 from oto.simulator.market import Market
 from oto.simulator.matching import Matcher
+from oto.simulator.settlement import Settlement
 from oto.simulator.tape import MOODS, Mood, TapeEvent, TapeFile, TapeTrade, generated
-from oto.simulator.trading import Trading
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Program:
 class Player:
     """Opens the markets and lets their tapes happen."""
 
-    def __init__(self, exchange: Exchange, trading: Trading, program: Program) -> None:
+    def __init__(self, exchange: Exchange, settlement: Settlement, program: Program) -> None:
         self._exchange = exchange
-        self._trading = trading
+        self._settlement = settlement
         self._program = program
 
     def open(self, listings: Iterable[Listing]) -> None:
@@ -50,7 +50,7 @@ class Player:
         matcher = market.matcher
         if isinstance(event, TapeTrade):
             if event.price and event.quantity:
-                self._trading.settle(market, matcher.print_trade(event))
+                self._settlement.settle(market, matcher.print_trade(event))
                 matcher.liquidity.follow(event)
             trade = MarketTrade(
                 matcher.last_trade_id,
@@ -59,10 +59,10 @@ class Player:
                 event.buyer_is_maker,
                 self._exchange.now_ms,
             )
-            self._trading.publish(market, trade)
+            self._settlement.publish(market, trade)
         else:
             matcher.liquidity.follow(event)
-        self._trading.move_book(market)
+        self._settlement.move_book(market)
 
     def _open(self, listing: Listing) -> Market:
         rules = listing.rules

@@ -10,6 +10,7 @@ from oto.simulator.hub import Hub
 from oto.simulator.listings import Listing
 from oto.simulator.playing import Player, Program
 from oto.simulator.settings import Settings
+from oto.simulator.settlement import Settlement
 from oto.simulator.trading import Trading
 
 
@@ -33,8 +34,9 @@ class Simulation:
         start_ms = wall_ms() if plan.start_ms is None else plan.start_ms
         self._clock_shift_ms = start_ms - wall_ms()
         self.exchange = Exchange(plan.settings, seed=plan.seed, start_ms=start_ms)
-        self.trading = Trading(self.exchange)
-        self.player = Player(self.exchange, self.trading, plan.program)
+        self.settlement = Settlement(self.exchange)
+        self.trading = Trading(self.exchange, self.settlement)
+        self.player = Player(self.exchange, self.settlement, plan.program)
         self.player.open(plan.listings)
         self.hub = Hub(self.exchange)
 

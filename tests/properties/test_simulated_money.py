@@ -58,7 +58,9 @@ class Step(NamedTuple):
 actions = st.lists(
     st.builds(
         Step,
-        kind=st.sampled_from(["oto", "buy", "sell", "cancel", "cancel_all", "step", "sweep"]),
+        kind=st.sampled_from(
+            ["oto", "oto_sell", "buy", "sell", "cancel", "cancel_all", "step", "sweep"]
+        ),
         user=st.integers(min_value=0, max_value=1),
         symbol=st.sampled_from([NEX, AITECH]),
         away=st.integers(min_value=-40, max_value=40),
@@ -103,11 +105,11 @@ def order(simulated: Simulation, account: Account, step: Step) -> None:
     rules = market.listing.rules
     price = rules.price_floor(market.last_price * (10_000 + step.away) / 10_000)
     quantity = rules.quantity_for_amount_floor(money.Amount(Decimal(step.usdt)), price)
-    side = Side.SELL if step.kind == "sell" else Side.BUY
+    side = Side.SELL if step.kind.endswith("sell") else Side.BUY
     due = rules.buy_amount_floor(price, quantity) if side is Side.BUY else quantity
     wallet = "CARD" if side is Side.BUY else "ALPHA"
     asked = Asked(step.symbol, side, price, quantity, due, wallet)
-    if step.kind == "oto":
+    if step.kind.startswith("oto"):
         pending = rules.price_floor(price * (10_000 - step.away) / 10_000)
         simulated.trading.place_oto(account, asked, pending)
     else:
