@@ -142,55 +142,6 @@ class SymbolRules:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenInfo:
-    """One Alpha token as listed (PROTOCOL §1.3.1).
-
-    `multiplier` is the volume multiplier (`mulPoint`), None in lists older than it; `price` is an
-    indication in USD, not on any tick grid.
-    """
-
-    alpha_id: AlphaId
-    ticker: str
-    name: str
-    chain_id: str
-    contract_address: str
-    price: Price
-    multiplier: int | None
-    listed_at: datetime | None
-    offline: bool
-    sell_closed: bool
-    halted: bool
-
-    @property
-    def tradable(self) -> bool:
-        return not (self.offline or self.sell_closed or self.halted)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenDetails:
-    """One token as its own page shows it, which does not say whether it can be traded."""
-
-    alpha_id: AlphaId
-    ticker: str
-    name: str
-    chain_id: str
-    contract_address: str
-    listed_at: datetime | None
-    price: Price
-    change_24h_percent: Decimal
-    volume_24h_usd: Amount
-    liquidity_usd: Amount
-
-
-@dataclass(frozen=True, slots=True)
-class PairAssets:
-    """The two lists of the pair configuration; what either is for is not documented."""
-
-    stock: Sequence[str]
-    token: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
 class FeeRates:
     """Fee fractions of one pair: the buyer's is taken in base, the seller's in quote."""
 
@@ -201,6 +152,18 @@ class FeeRates:
 @dataclass(frozen=True, slots=True)
 class AggTrade:
     """One aggregate trade; a zero price or quantity is a bad tick and must not be priced from."""
+
+    symbol: Symbol
+    trade_id: int
+    price: Price
+    quantity: Quantity
+    buyer_is_maker: bool
+    traded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One single trade; its id counts trades, not aggregate trades."""
 
     symbol: Symbol
     trade_id: int
@@ -289,12 +252,14 @@ class DayTicker:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenTicker:
-    """One token's line in the all-tokens ticker, keyed by contract and chain."""
+class MiniTicker:
+    """The last 24 hours of one pair in short; `volume` is base."""
 
-    contract_address: str
-    chain_id: str
-    price: Price
-    change_24h_percent: Decimal
-    volume_24h_usd: Amount
+    symbol: Symbol
+    last: Price
+    open: Price
+    high: Price
+    low: Price
+    volume: Quantity
+    quote_volume: Amount
     ticked_at: datetime

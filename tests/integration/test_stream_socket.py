@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from oto.domain.errors import UndecodableError, UnexpectedShapeError
-from oto.domain.market import AggTrade, Symbol, TokenTicker
+from oto.domain.market import AggTrade, Symbol
+from oto.domain.tokens import TokenTicker
 from oto.infrastructure.alpha.frames import Push
 from oto.infrastructure.alpha.market_stream import ALL_TOKENS_TICKER, MarketStream, agg_trade
 from oto.infrastructure.alpha.socket import StreamListener, StreamSocket

@@ -10,24 +10,39 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from oto.domain.errors import UndecodableError, UnexpectedShapeError
-from oto.domain.market import AggTrade, BookDelta, BookTop, Kline, TokenTicker
+from oto.domain.market import (
+    AggTrade,
+    BookDelta,
+    BookTop,
+    DayTicker,
+    Kline,
+    MiniTicker,
+    Trade,
+)
 from oto.domain.orders import ExecutionReport
+from oto.domain.tokens import TokenTicker
 from oto.infrastructure.alpha.market_events import (
     AggTradeEvent,
     BookTickerEvent,
-    DayTicker,
     DayTickerEvent,
     DepthEvent,
     KlineEvent,
     MiniTickerEvent,
-    PlainTrade,
-    TokenTickersEvent,
     TradeEvent,
 )
+from oto.infrastructure.alpha.token_events import TokenTickersEvent
 from oto.infrastructure.alpha.user_events import ExecutionReportEvent
 
 PushValue: TypeAlias = (
-    AggTrade | PlainTrade | BookTop | BookDelta | Kline | DayTicker | TokenTicker | ExecutionReport
+    AggTrade
+    | Trade
+    | BookTop
+    | BookDelta
+    | Kline
+    | DayTicker
+    | MiniTicker
+    | TokenTicker
+    | ExecutionReport
 )
 CommandId: TypeAlias = int | str | None
 

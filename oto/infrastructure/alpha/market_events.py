@@ -1,6 +1,5 @@
 """Public market events as they are on the wire, and the domain values in them (PROTOCOL §2.2)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,37 +7,19 @@ from msgspec import UNSET, Struct, UnsetType
 
 from oto.domain import money
 from oto.domain.errors import UnexpectedShapeError
-from oto.domain.market import AggTrade, BookDelta, BookTop, Kline, Symbol, TokenTicker
-from oto.domain.money import Amount, Price, Quantity
+from oto.domain.market import (
+    AggTrade,
+    BookDelta,
+    BookTop,
+    DayTicker,
+    Kline,
+    MiniTicker,
+    Symbol,
+    Trade,
+)
 from oto.infrastructure.alpha.figures import read, read_level, read_ms
 
 _TRADE = {"symbol": "s", "price": "p", "quantity": "q", "buyer_is_maker": "m", "traded_ms": "T"}
-
-
-@dataclass(frozen=True, slots=True)
-class PlainTrade:
-    """One single trade; its id counts trades, not aggregate trades."""
-
-    symbol: Symbol
-    trade_id: int
-    price: Price
-    quantity: Quantity
-    buyer_is_maker: bool
-    traded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DayTicker:
-    """The rolling 24 hours of one pair; `volume` is base."""
-
-    symbol: Symbol
-    open: Price
-    high: Price
-    low: Price
-    last: Price
-    volume: Quantity
-    quote_volume: Amount
-    ticked_at: datetime
 
 
 class AggTradeEvent(
@@ -80,9 +61,9 @@ class TradeEvent(
     buyer_is_maker: bool
     traded_ms: int
 
-    def values(self) -> tuple[PlainTrade]:
+    def values(self) -> tuple[Trade]:
         return (
-            PlainTrade(
+            Trade(
                 symbol=Symbol(self.symbol),
                 trade_id=self.trade_id,
                 price=read(money.price, self.price, "p"),
@@ -217,20 +198,19 @@ class KlineEvent(Struct, tag_field="e", tag="kline", rename={"candle": "k"}):
         )
 
 
-class DayTickerEvent(
-    Struct,
-    tag_field="e",
-    tag="24hrTicker",
-    rename={
-        "symbol": "s",
-        "open": "o",
-        "high": "h",
-        "low": "l",
-        "last": "c",
-        "volume": "v",
-        "quote_volume": "q",
-        "ticked_ms": "E",
-    },
+_DAY = {
+    "symbol": "s",
+    "open": "o",
+    "high": "h",
+    "low": "l",
+    "last": "c",
+    "volume": "v",
+    "quote_volume": "q",
+}
+
+
+class MiniTickerEvent(
+    Struct, tag_field="e", tag="24hrMiniTicker", rename=_DAY | {"ticked_ms": "E"}
 ):
     symbol: str
     open: str
@@ -241,14 +221,14 @@ class DayTickerEvent(
     quote_volume: str
     ticked_ms: int
 
-    def values(self) -> tuple[DayTicker]:
+    def values(self) -> tuple[MiniTicker]:
         return (
-            DayTicker(
+            MiniTicker(
                 symbol=Symbol(self.symbol),
+                last=read(money.price, self.last, "c"),
                 open=read(money.price, self.open, "o"),
                 high=read(money.price, self.high, "h"),
                 low=read(money.price, self.low, "l"),
-                last=read(money.price, self.last, "c"),
                 volume=read(money.quantity, self.volume, "v"),
                 quote_volume=read(money.amount, self.quote_volume, "q"),
                 ticked_at=read_ms(self.ticked_ms, "E"),
@@ -256,39 +236,40 @@ class DayTickerEvent(
         )
 
 
-class MiniTickerEvent(DayTickerEvent, tag="24hrMiniTicker"):
-    """The same figures without the change since a day ago."""
+_CHANGE = {"change_percent": "P", "average": "w", "opened_ms": "O", "closed_ms": "C", "count": "n"}
 
 
-class TokenLine(
-    Struct,
-    rename={"contract": "ca", "price": "p", "change": "pc24", "volume": "vol24", "ticked_ms": "t"},
-):
-    contract: str
-    price: str
-    change: str
+class DayTickerEvent(Struct, tag_field="e", tag="24hrTicker", rename=_DAY | _CHANGE):
+    symbol: str
+    open: str
+    high: str
+    low: str
+    last: str
     volume: str
-    ticked_ms: int
+    quote_volume: str
+    change_percent: str
+    average: str
+    opened_ms: int
+    closed_ms: int
+    count: int
 
-    def value(self) -> TokenTicker:
-        address, at, chain_id = self.contract.rpartition("@")
-        if not (address and at and chain_id):
-            raise UnexpectedShapeError("$.data.d[...].ca: not a contract and a chain")
-        return TokenTicker(
-            contract_address=address,
-            chain_id=chain_id,
-            price=read(money.price, self.price, "d[...].p"),
-            change_24h_percent=read(money.decimal_from_text, self.change, "d[...].pc24"),
-            volume_24h_usd=read(money.amount, self.volume, "d[...].vol24"),
-            ticked_at=read_ms(self.ticked_ms, "d[...].t"),
+    def values(self) -> tuple[DayTicker]:
+        return (
+            DayTicker(
+                symbol=Symbol(self.symbol),
+                last=read(money.price, self.last, "c"),
+                open=read(money.price, self.open, "o"),
+                high=read(money.price, self.high, "h"),
+                low=read(money.price, self.low, "l"),
+                weighted_average=read(money.price, self.average, "w"),
+                volume=read(money.quantity, self.volume, "v"),
+                quote_volume=read(money.amount, self.quote_volume, "q"),
+                opened_at=read_ms(self.opened_ms, "O"),
+                closed_at=read_ms(self.closed_ms, "C"),
+                trade_count=self.count,
+                change_percent=read(money.decimal_from_text, self.change_percent, "P"),
+            ),
         )
-
-
-class TokenTickersEvent(Struct, tag_field="e", tag="tickerList", rename={"lines": "d"}):
-    lines: list[TokenLine]
-
-    def values(self) -> tuple[TokenTicker, ...]:
-        return tuple(line.value() for line in self.lines)
 
 
 def _either_ms(one: int | UnsetType, other: int | UnsetType, fields: str) -> datetime:

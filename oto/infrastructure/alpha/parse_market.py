@@ -9,6 +9,7 @@ from oto.domain import market, money
 from oto.domain.errors import ContractDriftError, UnexpectedShapeError
 from oto.domain.market import AlphaId, Symbol, SymbolRules, SymbolStatus
 from oto.domain.money import Amount, Price, Quantity
+from oto.domain.tokens import PairAssets, TokenDetails, TokenInfo
 from oto.infrastructure.alpha import schemas_market as schemas
 from oto.infrastructure.alpha.decoding import Json, decode
 from oto.infrastructure.alpha.schemas import Word
@@ -22,13 +23,13 @@ class ExchangeRules:
     unreadable: dict[str, str]
 
 
-def tokens(data: Json) -> list[market.TokenInfo]:
+def tokens(data: Json) -> list[TokenInfo]:
     """Read the token list or the aggregate ticker, which share one shape (PROTOCOL §1.3.1)."""
     return [_token(row) for row in decode(data, list[schemas.Token], "token list")]
 
 
-def _token(row: schemas.Token) -> market.TokenInfo:
-    return market.TokenInfo(
+def _token(row: schemas.Token) -> TokenInfo:
+    return TokenInfo(
         alpha_id=AlphaId(row.alpha_id),
         ticker=row.symbol,
         name=row.name,
@@ -43,11 +44,11 @@ def _token(row: schemas.Token) -> market.TokenInfo:
     )
 
 
-def token_details(data: Json) -> market.TokenDetails:
+def token_details(data: Json) -> TokenDetails:
     """Read one token's full info; whether the token trades is not reliable there."""
     page = decode(data, schemas.TokenPage, "token info")
     meta = page.meta_info
-    return market.TokenDetails(
+    return TokenDetails(
         alpha_id=AlphaId(meta.alpha_id),
         ticker=meta.symbol,
         name=meta.name,
@@ -66,10 +67,10 @@ def quote_assets(data: Json) -> list[str]:
     return decode(data, list[Word], "quote assets")
 
 
-def pair_assets(data: Json) -> market.PairAssets:
+def pair_assets(data: Json) -> PairAssets:
     """Read the pair configuration."""
     row = decode(data, schemas.PairAssets, "pair assets")
-    return market.PairAssets(tuple(row.stock_asset_list), tuple(row.token_asset_list))
+    return PairAssets(tuple(row.stock_asset_list), tuple(row.token_asset_list))
 
 
 def exchange_rules(data: Json) -> ExchangeRules:

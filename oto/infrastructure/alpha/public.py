@@ -12,12 +12,10 @@ from oto.domain.market import (
     DayTicker,
     FeeRates,
     Kline,
-    PairAssets,
     Symbol,
     SymbolRules,
-    TokenDetails,
-    TokenInfo,
 )
+from oto.domain.tokens import PairAssets, TokenDetails, TokenInfo
 from oto.infrastructure.alpha import endpoints, parse_market
 from oto.infrastructure.alpha.limits import Budget
 from oto.infrastructure.alpha.times import in_ms

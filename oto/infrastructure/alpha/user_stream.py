@@ -14,7 +14,6 @@ from oto.domain.errors import (
     ContractDriftError,
     ExchangeError,
     OutcomeUnknownError,
-    RateLimitedError,
     RetryLaterError,
     UnexpectedShapeError,
 )
@@ -215,7 +214,7 @@ class UserStream:
 
     def _put_off(self, error: ExchangeError, failures: int) -> None:
         pause_s = self._timings.backoff_s(failures, self._chance())
-        if isinstance(error, RateLimitedError):
+        if isinstance(error, RetryLaterError):
             pause_s = max(pause_s, error.retry_after_s)
         self._logger.warning(
             "listen_key_unavailable", error=type(error).__name__, retry_in_s=round(pause_s, 3)

@@ -12,14 +12,12 @@ from oto.domain.market import (
     BookSnapshot,
     DayTicker,
     FeeRates,
-    PairAssets,
     Symbol,
     SymbolRules,
     SymbolStatus,
-    TokenDetails,
-    TokenInfo,
 )
 from oto.domain.money import trimmed
+from oto.domain.tokens import PairAssets, TokenDetails, TokenInfo
 from oto.infrastructure.alpha.client import NoConnectionError
 from oto.infrastructure.alpha.private import PrivateAlpha
 from oto.infrastructure.alpha.public import PublicAlpha

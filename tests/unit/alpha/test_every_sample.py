@@ -12,8 +12,14 @@ from oto.domain import errors as tree
 from oto.domain import money
 from oto.domain.account import AssetTotal, AssetWallets, Holding
 from oto.domain.errors import RefusalReason
-from oto.domain.market import AlphaId, DayTicker, PairAssets, Symbol, TokenDetails, at_ms
+from oto.domain.market import (
+    AlphaId,
+    DayTicker,
+    Symbol,
+    at_ms,
+)
 from oto.domain.money import Amount
+from oto.domain.tokens import PairAssets, TokenDetails
 from oto.infrastructure.alpha import parse_account, parse_market, parse_orders
 from oto.infrastructure.alpha.credentials import ListenKey
 from oto.infrastructure.alpha.decoding import Json
@@ -262,14 +268,14 @@ SAMPLES: dict[str, tuple[Reader, object]] = {
     "ws_kline_official": (pushed, ["Kline"]),
     "ws_kline_short_2026-05": (pushed, ["Kline"]),
     "ws_list_subscriptions": (listed, Subscriptions(3, ("alpha_971usdt@aggTrade",))),
-    "ws_mini_ticker_official": (pushed, ["DayTicker"]),
+    "ws_mini_ticker_official": (pushed, ["MiniTicker"]),
     "ws_partial_depth_official": (pushed, ["BookDelta"]),
     "ws_subscribe_kline_short_2026-05": (written, True),
     "ws_subscribe_public_2026-05": (written, True),
     "ws_subscribe_user_2026-05": (written, True),
     "ws_ticker_list_2026-05": (pushed, ["TokenTicker"]),
     "ws_ticker_official": (pushed, ["DayTicker"]),
-    "ws_trade_official": (pushed, ["PlainTrade"]),
+    "ws_trade_official": (pushed, ["Trade"]),
     "ws_unsubscribe": (written, True),
     "ws_user_oto_canceled_guess": (pushed_one_by_one, ["ExecutionReport"] * 2),
     "ws_user_oto_sequence_2025-09": (pushed_one_by_one, ["ExecutionReport"] * 6),

@@ -14,9 +14,11 @@ from oto.domain.market import (
     BookDelta,
     BookLevel,
     BookTop,
+    DayTicker,
     Kline,
+    MiniTicker,
     Symbol,
-    TokenTicker,
+    Trade,
     at_ms,
 )
 from oto.domain.money import Amount, Price, Quantity
@@ -31,6 +33,7 @@ from oto.domain.orders import (
     ReportedFill,
     Side,
 )
+from oto.domain.tokens import TokenTicker
 from oto.infrastructure.alpha import market_stream
 from oto.infrastructure.alpha.frames import (
     Ack,
@@ -44,7 +47,6 @@ from oto.infrastructure.alpha.frames import (
     parse_frame,
     without_listen_key,
 )
-from oto.infrastructure.alpha.market_events import DayTicker, PlainTrade
 from tests.samples import sample_bytes
 
 pytestmark = pytest.mark.unit
@@ -108,7 +110,7 @@ MARKET = {
     "ws_trade_official.json": Push(
         "alpha_116usdt@trade",
         (
-            PlainTrade(
+            Trade(
                 Symbol("ALPHA_116USDT"),
                 19911650,
                 price("8.4"),
@@ -254,15 +256,15 @@ MARKET = {
     "ws_mini_ticker_official.json": Push(
         "alpha_116usdt@miniTicker",
         (
-            DayTicker(
-                Symbol("ALPHA_116USDT"),
-                price("8.4"),
-                price("8.5"),
-                price("8.3"),
-                price("8.4"),
-                quantity("64739.039789"),
-                amount("543810.3600509"),
-                at_ms(1773109449908),
+            MiniTicker(
+                symbol=Symbol("ALPHA_116USDT"),
+                last=price("8.4"),
+                open=price("8.4"),
+                high=price("8.5"),
+                low=price("8.3"),
+                volume=quantity("64739.039789"),
+                quote_volume=amount("543810.3600509"),
+                ticked_at=at_ms(1773109449908),
             ),
         ),
     ),
@@ -270,14 +272,18 @@ MARKET = {
         "alpha_116usdt@ticker",
         (
             DayTicker(
-                Symbol("ALPHA_116USDT"),
-                price("8.4"),
-                price("8.5"),
-                price("8.3"),
-                price("8.4"),
-                quantity("64750.634185"),
-                amount("543907.3516925"),
-                at_ms(1773109631569),
+                symbol=Symbol("ALPHA_116USDT"),
+                last=price("8.4"),
+                open=price("8.4"),
+                high=price("8.5"),
+                low=price("8.3"),
+                weighted_average=price("8.40003127"),
+                volume=quantity("64750.634185"),
+                quote_volume=amount("543907.3516925"),
+                opened_at=at_ms(1773023220000),
+                closed_at=at_ms(1773109631555),
+                trade_count=217505,
+                change_percent=Decimal("0.00"),
             ),
         ),
     ),
