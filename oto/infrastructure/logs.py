@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 import structlog
+from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 REDACTED = "[redacted]"
@@ -33,7 +34,10 @@ _WRITES_HEADERS = ("httpx", "httpcore", "hpack", "websocket")
 
 
 def configure_logging(*, json: bool, level: str = "INFO") -> None:
-    """Send log lines to stderr, as JSON or for a terminal.
+    """Send log lines to stderr, as JSON or for a terminal; those of libraries likewise.
+
+    Lines go through the standard library's handler: a stderr that cannot be written to any more
+    never ends what was being logged.
 
     Raises:
         ValueError: there is no such level.
@@ -41,30 +45,31 @@ def configure_logging(*, json: bool, level: str = "INFO") -> None:
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"there is no log level {level!r}")
-    logging.basicConfig(level=number, stream=sys.stderr, format="%(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=_FIRST,
+            processors=[ProcessorFormatter.remove_processors_meta, *_renderers(json=json)],
+        )
+    )
+    logging.basicConfig(level=number, handlers=[handler], force=True)
     for name in _WRITES_HEADERS:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     structlog.configure(
-        processors=_processors(json=json),
+        processors=[*_FIRST, ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
 
 
-def _processors(*, json: bool) -> list[Processor]:
-    first: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        redact,
-    ]
+def _renderers(*, json: bool) -> list[Processor]:
     if json:
         # Tracebacks as one text: the structured ones show locals.
-        return [*first, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     plain = structlog.dev.plain_traceback
-    return [*first, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -84,3 +89,11 @@ def _redacted(value: object) -> object:
 
 def _is_secret(key: object) -> bool:
     return str(key).lower().replace("-", "").replace("_", "") in _SECRET_KEYS
+
+
+_FIRST: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    redact,
+]

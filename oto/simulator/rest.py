@@ -114,6 +114,8 @@ class Bapi:
         response = await self._respond(request)
         if response is None:
             wire_of(scope).cut()
+            while (await receive())["type"] != "http.disconnect":
+                pass
             return
         await response(scope, receive, send)
 

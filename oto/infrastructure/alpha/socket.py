@@ -169,7 +169,8 @@ class StreamSocket:
             frame = parse_frame(raw)
         except ContractDriftError as error:
             self._logger.warning("stream_drift", error=str(error))
-            self._call(self._listener.on_drift, error)
+            # Its frames hold the raw push, and with it the listen key.
+            self._call(self._listener.on_drift, error.with_traceback(None))
             return
         match frame:
             case Push():
