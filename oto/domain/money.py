@@ -139,8 +139,10 @@ def plain(value: Decimal) -> str:
 
 def padded(value: Decimal, decimals: int) -> str:
     """Write a decimal with at least so many decimals, never rounding."""
-    short = isinstance(exponent := value.as_tuple().exponent, int) and exponent > -decimals
-    return plain(value.quantize(unit(decimals), context=_EXACT) if short else value)
+    text = plain(value)
+    _, point, fraction = text.partition(".")
+    missing = decimals - len(fraction)
+    return text if missing <= 0 else f"{text}{'' if point else '.'}{'0' * missing}"
 
 
 def trimmed(value: Decimal) -> str:

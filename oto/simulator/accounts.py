@@ -114,7 +114,8 @@ class Account:
         }
 
     def count_volume(self, at_ms: int, asset: str, counted: Amount) -> None:
-        self.volume = [row for row in self.volume if row[0] // _DAY_MS == at_ms // _DAY_MS]
+        if self.volume and self.volume[0][0] // _DAY_MS != at_ms // _DAY_MS:
+            self.volume.clear()
         self.volume.append((at_ms, asset, counted))
 
     def volume_of_day(self, now_ms: int, lag_ms: int) -> dict[str, Amount]:

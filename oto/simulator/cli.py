@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+_LAST_MS = 4_102_444_800_000  # the year 2100
+_DELAY = click.IntRange(0, 600_000)
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -25,12 +27,18 @@ class _Positive(click.ParamType[Decimal]):
 
 @click.group()
 def sim() -> None:
-    """Run an exchange that speaks Binance Alpha's wire protocol on this machine."""
+    """Simulate the exchange on this machine."""
 
 
 @sim.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write the URLs here too.")
 @click.option(
     "--tape",
@@ -52,10 +60,20 @@ def sim() -> None:
 )
 @click.option("--seed", default=1, show_default=True, help="Makes a run repeatable.")
 @click.option("--stepped", is_flag=True, help="Move the clock only by POST /sim/step.")
-@click.option("--start-ms", type=int, help="First time of the clock, Unix ms [default: now].")
+@click.option(
+    "--start-ms",
+    type=click.IntRange(0, _LAST_MS),
+    help="First time of the clock, Unix ms [default: now].",
+)
 @click.option("--token-list", type=_EXISTING, help="A recorded token list to take symbols from.")
 @click.option("--exchange-info", type=_EXISTING, help="The exchange info that goes with it.")
-@click.option("--users", default=0, show_default=True, help="Make accounts sim-1, sim-2, …")
+@click.option(
+    "--users",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    show_default=True,
+    help="Make accounts sim-1, sim-2, …",
+)
 @click.option("--balance", type=_Positive(), default="500", show_default=True, help="USDT of each.")
 @click.option(
     "--credentials",
@@ -72,8 +90,12 @@ def sim() -> None:
     show_default=True,
     help="What a partly filled working leg does to its pending leg.",
 )
-@click.option("--match-delay-ms", default=0, show_default=True, help="From order to matching.")
-@click.option("--report-delay-ms", default=0, show_default=True, help="From event to report.")
+@click.option(
+    "--match-delay-ms", type=_DELAY, default=0, show_default=True, help="From order to matching."
+)
+@click.option(
+    "--report-delay-ms", type=_DELAY, default=0, show_default=True, help="From event to report."
+)
 def serve(**options: object) -> None:
     """Serve the exchange until SIGTERM or Ctrl-C.
 

@@ -15,7 +15,7 @@ from oto.simulator.feeds import Feed, find_feed, trade_payloads
 
 _MOST_NAMES = 1_024
 _MOST_QUEUED = 20_000
-_SHUTDOWN_GRACE_MS = 1_000
+_SHUTDOWN_GRACE_MS = 10_000  # the official client takes 5 s to move to a new connection
 _PRIVATE_PREFIX = "alpha@"
 _BOOKKEEPING = frozenset({"LIST_SUBSCRIPTION", "LIST_SUBSCRIPTIONS"})
 

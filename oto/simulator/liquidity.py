@@ -5,6 +5,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Protocol
 
 from oto.domain.market import SymbolRules
@@ -16,6 +17,7 @@ Level = tuple[Price, Sequence[Quantity]]
 """A price and the resting orders there, in their order of time."""
 
 _NOTHING = Quantity(Decimal(0))
+_MOST_REMEMBERED = 256  # levels of a made-up book: a few times those that it shows
 
 
 class Liquidity(Protocol):
@@ -58,6 +60,7 @@ class SyntheticBook:
         self._shape = shape
         self._seed = seed.encode()
         self._taken: dict[tuple[Side, int], tuple[Quantity, int]] = {}
+        self._orders_at = lru_cache(_MOST_REMEMBERED)(self._drawn_at)
         self._ask = max(2, self._ticks(first))
         self._bid = max(1, self._ask - self._share(self._ask, shape.least_spread))
 
@@ -69,9 +72,10 @@ class SyntheticBook:
 
     def take(self, side: Side, price: Price, quantity: Quantity, now_ms: int) -> None:
         tick = self._ticks(price)
-        already, until_ms = self._taken.get((side, tick), (_NOTHING, now_ms))
-        if until_ms <= now_ms:
-            already, until_ms = _NOTHING, now_ms + self._shape.refill_ms
+        # What is back by now is forgotten here, for nobody may look at its level again.
+        self._taken = {at: row for at, row in self._taken.items() if row[1] > now_ms}
+        fresh = (_NOTHING, now_ms + self._shape.refill_ms)
+        already, until_ms = self._taken.get((side, tick), fresh)
         self._taken[side, tick] = (Quantity(already + quantity), until_ms)
 
     def follow(self, event: TapeTrade | TapeBook) -> None:
@@ -101,21 +105,19 @@ class SyntheticBook:
             start = best // gap * gap + gap
             yield from range(start, start + (self._shape.levels - 1) * gap, gap)
 
-    def _left(self, side: Side, tick: int, now_ms: int) -> list[Quantity]:
+    def _left(self, side: Side, tick: int, now_ms: int) -> Sequence[Quantity]:
+        orders = self._orders_at(tick)
         taken, until_ms = self._taken.get((side, tick), (_NOTHING, 0))
-        if taken and until_ms <= now_ms:
-            del self._taken[side, tick]
-            taken = _NOTHING
-        return less(self._orders_at(tick), taken)
+        return less(orders, taken) if until_ms > now_ms else orders
 
-    def _orders_at(self, tick: int) -> Sequence[Quantity]:
+    def _drawn_at(self, tick: int) -> Sequence[Quantity]:
         draw = zlib.crc32(b"%s %d" % (self._seed, tick))
         percent = 50 + draw % 151
         price = tick * self._rules.tick_size
         whole = self._rules.quantity_floor(self._shape.depth_usdt * percent / (price * 100))
         whole = max(whole, Quantity(self._rules.lot_step))
         first = self._rules.quantity_floor(whole * (20 + draw // 151 % 60) / 100)
-        return [first, Quantity(whole - first)] if first else [whole]
+        return (first, Quantity(whole - first)) if first else (whole,)
 
     def _ticks(self, price: Price) -> int:
         return int(price / self._rules.tick_size)

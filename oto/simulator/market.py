@@ -35,7 +35,7 @@ class Market:
     tape_start_ms: int = 0
     bars: Bars = field(default_factory=Bars)
     # Ids of the last book moves: a depth push names the first move that it covers.
-    moves: deque[int] = field(default_factory=lambda: deque(maxlen=10_000))
+    moves: deque[int] = field(default_factory=lambda: deque(maxlen=2_000))
     last_order_id: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,15 +76,17 @@ class Market:
             return bids, asks
         rules = self.listing.rules
         best_bid, best_ask = next(iter(bids)), next(iter(asks))
+        shown = bids
         if self._draw("zombie", now_ms) < settings.zombie_per_mille:
             # 3 to 40 % off the market, with a huge quantity: a level that nobody removed.
             percent = 103 + zlib.crc32(self._key("far", now_ms)) % 38
             huge = Quantity(sum(bids.values(), Decimal(0)) * 50)
-            bids = {rules.price_ceil(best_ask * percent / 100): huge, **bids}
+            shown = {rules.price_ceil(best_ask * percent / 100): huge, **bids}
         if self._draw("crossed", now_ms) < settings.crossed_per_mille:
-            bids = {rules.price_ceil(best_ask * 10_002 / 10_000): bids[best_bid], **bids}
-        ordered = sorted(bids.items(), reverse=True)
-        return dict(ordered), asks
+            shown = {rules.price_ceil(best_ask * 10_002 / 10_000): bids[best_bid], **shown}
+        if shown is bids:
+            return bids, asks
+        return dict(sorted(shown.items(), reverse=True)), asks
 
     def artefact_bucket(self, now_ms: int) -> int:
         """Return a number that changes when zombie and crossed levels may come or go."""

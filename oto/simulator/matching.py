@@ -3,6 +3,7 @@
 Orders of one account do not meet each other: how the real exchange treats that is unknown.
 """
 
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -114,9 +115,13 @@ class Matcher:
         return self.last_trade_id
 
     def _rest(self, order: Order) -> None:
-        self.resting[order.side].append(order)
-        # Stable: at one price the earlier order stays first.
-        self.resting[order.side].sort(key=lambda one: one.price, reverse=order.side is Side.BUY)
+        falling = order.side is Side.BUY
+        # At one price the earlier order stays first.
+        insort(
+            self.resting[order.side],
+            order,
+            key=lambda one: one.price.copy_negate() if falling else one.price,
+        )
 
     def _best_for(self, taker: Order, side: Side, now_ms: int) -> Price | None:
         others = (one.price for one in self.resting[side] if one.account is not taker.account)

@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 
-from oto.domain import money
 from oto.domain.market import Symbol, SymbolRules
 from oto.domain.money import Price, Quantity
 from oto.domain.orders import ExecutionType, LegRole, OrderStatus, Side
@@ -58,10 +57,9 @@ class Trading:
             Refusal: for a reason that the code tells.
         """
         market = self._admit(account, asked, Code.OTO_AMOUNT_MISMATCH)
-        # A price far off the market was accepted (PROTOCOL §1.3.2): only its grid counts.
-        tick_size = market.listing.rules.tick_size
-        if not (pending_price and money.is_multiple(pending_price, tick_size)):
-            raise Refusal(Code.INVALID_PRICE_OR_AMOUNT)
+        # Only its grid and range: 0.0001 with the market at 0.2269 was accepted (§1.3.2).
+        if found := market.listing.rules.price_violation(pending_price):
+            raise Refusal(OF_VIOLATION[found])
         working = self._new_order(market, account, asked.side, asked.price, asked.quantity)
         self._settlement.lock(working, asked.payment)
         opposite = Side.SELL if asked.side is Side.BUY else Side.BUY
