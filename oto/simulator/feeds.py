@@ -5,42 +5,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 from oto.domain import money
-from oto.simulator.bars import INTERVALS_MS, Bar, MarketTrade, closed
+from oto.simulator.bars import INTERVALS_MS
 from oto.simulator.exchange import Exchange
 from oto.simulator.market import Levels, Market
-from oto.simulator.wire_market import (
-    contract_key,
-    day_ticker,
-    levels,
-    price_text,
-    quantity_text,
-    quote_text,
-    ticker_list_item,
+from oto.simulator.wire_market import contract_key, levels, ticker_list_item
+from oto.simulator.wire_streams import (
+    Payload,
+    contract_kline_push,
+    depth_push,
+    kline_push,
+    mini_ticker_push,
+    ticker_push,
 )
-
-Payload = dict[str, Any]
 
 _SECOND_MS = 1_000
 _GONE = Decimal(0)
-_ALL_LEVELS = 1_000
-
-
-def trade_payloads(market: Market, trade: MarketTrade, now_ms: int) -> dict[str, Payload]:
-    """Write a trade for each of the streams that push it, by name."""
-    rules = market.listing.rules
-    lower = market.symbol.lower()
-    price, quantity = price_text(rules, trade.price), quantity_text(rules, trade.quantity)
-    shared = {"E": now_ms, "T": trade.at_ms, "s": market.symbol}
-    figures = {"p": price, "q": quantity, "m": trade.buyer_is_maker}
-    number = trade.trade_id
-    agg = {"e": "aggTrade", **shared, "a": number, "f": number, "l": number, **figures}
-    return {
-        f"{lower}@aggTrade": agg,
-        f"{lower}@trade": {"e": "trade", **shared, "t": number, **figures},
-    }
 
 
 @dataclass(slots=True)
@@ -70,7 +51,7 @@ class DepthFeed:
         changed_bids, changed_asks = _changes(self._last[0], bids), _changes(self._last[1], asks)
         if not (changed_bids or changed_asks):
             return ()
-        push = _depth(market, self._exchange.now_ms, changed_bids, changed_asks)
+        push = depth_push(market, self._exchange.now_ms, changed_bids, changed_asks)
         # Ids are one global counter: the first id of a push is not the last one's plus one.
         push |= {
             "U": market.first_move_after(self._last_id),
@@ -165,7 +146,7 @@ def _kline(exchange: Exchange, found: re.Match[str]) -> Feed | None:
 
     def payloads() -> Sequence[Payload]:
         bars = list(market.bars.klines(interval))
-        return [_kline_push(market, bars[-1], interval, exchange.now_ms)] if bars else ()
+        return [kline_push(market, bars[-1], interval, exchange.now_ms)] if bars else ()
 
     return Feed(_SECOND_MS, payloads)
 
@@ -175,12 +156,12 @@ def _contract_kline(exchange: Exchange, found: re.Match[str]) -> Feed | None:
     for market in exchange.markets.values():
         short = market.listing.rules.base_asset.lower()
         if wanted in {contract_key(market).lower(), f"{short}@short"}:
-            return Feed(_SECOND_MS, partial(_contract_kline_push, market, interval))
+            return Feed(_SECOND_MS, partial(contract_kline_push, market, interval))
     return None
 
 
 def _day_tickers(exchange: Exchange, found: re.Match[str]) -> Feed | None:
-    write = _mini_ticker if "mini" in found["kind"] else _ticker
+    write = mini_ticker_push if "mini" in found["kind"] else ticker_push
     if found["symbol"] is None:
         markets = list(exchange.markets.values())
     else:
@@ -227,82 +208,3 @@ def _period(text: str) -> int | None:
 def _changes(before: Levels, now: Levels) -> Levels:
     gone = {price: money.Quantity(_GONE) for price in before if price not in now}
     return {price: of for price, of in now.items() if before.get(price) != of} | gone
-
-
-def _depth(market: Market, now_ms: int, bids: Levels, asks: Levels) -> Payload:
-    rules = market.listing.rules
-    return {
-        "e": "depthUpdate",
-        "E": now_ms,
-        "T": now_ms,
-        "s": market.symbol,
-        "b": levels(rules, bids, _ALL_LEVELS * 2),
-        "a": levels(rules, asks, _ALL_LEVELS * 2),
-    }
-
-
-def _kline_push(market: Market, bar: Bar, interval: str, now_ms: int) -> Payload:
-    rules = market.listing.rules
-    closed_ms = closed(bar.opened_ms, interval)
-    candle = {
-        "t": bar.opened_ms,
-        "T": closed_ms,
-        "s": market.symbol,
-        "i": interval,
-        "f": bar.first_id,
-        "L": bar.last_id,
-        "o": price_text(rules, bar.open),
-        "c": price_text(rules, bar.close),
-        "h": price_text(rules, bar.high),
-        "l": price_text(rules, bar.low),
-        "v": quantity_text(rules, bar.base),
-        "n": bar.count,
-        "x": now_ms > closed_ms,
-        "q": quote_text(rules, bar.quote),
-        "V": quantity_text(rules, bar.taker_base),
-        "Q": quote_text(rules, bar.taker_quote),
-        "B": "0",
-    }
-    return {"e": "kline", "E": now_ms, "s": market.symbol, "k": candle}
-
-
-def _contract_kline_push(market: Market, interval: str) -> Sequence[Payload]:
-    bars = list(market.bars.klines(interval))
-    if not bars:
-        return ()
-    bar = bars[-1]
-    candle = {"i": interval, "ot": bar.opened_ms, "ct": closed(bar.opened_ms, interval) + 1}
-    figures = {"o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close, "v": bar.base}
-    texts = {key: money.trimmed(value) for key, value in figures.items()}
-    return ({"e": "kline", "ca": contract_key(market), "k": candle | texts},)
-
-
-def _mini_ticker(market: Market, now_ms: int) -> Payload:
-    day = day_ticker(market, now_ms)
-    return {
-        "e": "24hrMiniTicker",
-        "E": now_ms,
-        "s": market.symbol,
-        "c": day["lastPrice"],
-        "o": day["openPrice"],
-        "h": day["highPrice"],
-        "l": day["lowPrice"],
-        "v": day["volume"],
-        "q": day["quoteVolume"],
-    }
-
-
-def _ticker(market: Market, now_ms: int) -> Payload:
-    day = day_ticker(market, now_ms)
-    return _mini_ticker(market, now_ms) | {
-        "e": "24hrTicker",
-        "p": day["priceChange"],
-        "P": day["priceChangePercent"],
-        "w": day["weightedAvgPrice"],
-        "Q": day["lastQty"],
-        "O": day["openTime"],
-        "C": day["closeTime"],
-        "F": day["firstId"],
-        "L": day["lastId"],
-        "n": day["count"],
-    }

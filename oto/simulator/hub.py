@@ -11,7 +11,8 @@ from oto.simulator import strict_json
 from oto.simulator.accounts import Account
 from oto.simulator.exchange import BookMoved, Exchange, Reported, Traded
 from oto.simulator.faults import Fault, FaultKind
-from oto.simulator.feeds import Feed, find_feed, trade_payloads
+from oto.simulator.feeds import Feed, find_feed
+from oto.simulator.wire_streams import trade_payloads
 
 _MOST_NAMES = 1_024
 _MOST_QUEUED = 20_000

@@ -19,6 +19,9 @@ from oto.domain import money
 from oto.domain.market import SymbolRules
 from oto.domain.money import Price, Quantity
 
+# A crash recorded within one ms would otherwise repeat faster than any exchange could follow.
+_LEAST_LOOP_MS = 500
+
 Levels = tuple[tuple[Price, Quantity], ...]
 
 
@@ -89,7 +92,7 @@ class TapeFile:
                 raise BadTapeError(f"{self.path} holds no event")
             if not self.loop:
                 return
-            shift += last - first + 1
+            shift += max(last - first + 1, _LEAST_LOOP_MS)
 
 
 def _open(path: Path) -> TextIO:
