@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, islice
 
 from oto.domain import money
 from oto.domain.money import Amount, Price, Quantity
@@ -61,6 +61,9 @@ class Bars:
         self._seconds: deque[Bar] = deque(maxlen=3_600)
         self._minutes: deque[Bar] = deque(maxlen=2_880)
         self.trades: deque[MarketTrade] = deque(maxlen=1_000)
+        # The day without its last minute, put together once a minute.
+        self._day_of = (0, 0)
+        self._day_before: Bar | None = None
 
     def add(self, trade: MarketTrade) -> None:
         self.trades.append(trade)
@@ -77,10 +80,27 @@ class Bars:
         for opened_ms, group in groupby(list(bars), lambda bar: opened(bar.opened_ms, interval)):
             yield _merged(opened_ms, group)
 
+    def last_two(self, interval: str) -> list[Bar]:
+        """Return the last candle and the one before it, oldest first, as far as there are any."""
+        bars = self._seconds if interval.endswith("s") else self._minutes
+        groups = groupby(reversed(bars), lambda bar: opened(bar.opened_ms, interval))
+        last = [_merged(start, list(rows)[::-1]) for start, rows in islice(groups, 2)]
+        return last[::-1]
+
     def day(self, now_ms: int) -> Bar | None:
         """Return the rolling 24 hours as one candle, or None without a trade."""
-        recent = [bar for bar in self._minutes if bar.opened_ms > now_ms - _DAY_MS]
-        return _merged(recent[0].opened_ms, recent) if recent else None
+        if not self._minutes:
+            return None
+        minute = (now_ms // _MINUTE_MS, self._minutes[-1].opened_ms)
+        if self._day_of != minute:
+            closed_bars = islice(self._minutes, len(self._minutes) - 1)
+            recent = [bar for bar in closed_bars if bar.opened_ms > now_ms - _DAY_MS]
+            self._day_of = minute
+            self._day_before = _merged(recent[0].opened_ms, recent) if recent else None
+        parts = [self._day_before] if self._day_before else []
+        if self._minutes[-1].opened_ms > now_ms - _DAY_MS:
+            parts.append(self._minutes[-1])
+        return _merged(parts[0].opened_ms, parts) if parts else None
 
 
 def opened(at_ms: int, interval: str) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from oto.domain import money
 from oto.domain.market import Symbol
-from oto.domain.orders import Side
+from oto.domain.orders import OrderStatus, Side
 from oto.simulator.calls import Answer, Call
 from oto.simulator.orders import Order
 from oto.simulator.refusals import Code, Refusal
@@ -61,7 +61,8 @@ def open_orders(call: Call) -> Answer:
 
 def history(call: Call) -> Answer:
     """Answer one page of orders, newest first, with the number of all that match."""
-    statuses = set(filter(None, call.query.get("orderStatus", "").split(",")))
+    asked = set(filter(None, call.query.get("orderStatus", "").split(",")))
+    statuses = asked or set(OrderStatus.__members__)
     start, end = call.number("startTime", 0), call.number("endTime", call.exchange.now_ms)
     base, side = call.query.get("baseAsset", ""), call.query.get("side", "")
     found = [

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 _LAST_MS = 4_102_444_800_000  # the year 2100
+_MOST = Decimal(10) ** 12
 _DELAY = click.IntRange(0, 600_000)
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -20,8 +21,8 @@ class _Positive(click.ParamType[Decimal]):
             number = Decimal(str(value))
         except InvalidOperation:
             self.fail(f"{value} is not a number", param, ctx)
-        if not number.is_finite() or number <= 0:
-            self.fail(f"{value} is not above zero", param, ctx)
+        if not number.is_finite() or not 0 < number <= _MOST:
+            self.fail(f"{value} is not above zero, or too large", param, ctx)
         return number
 
 

@@ -1,5 +1,6 @@
 """The control surface, off the exchange's paths: `/sim/…` (docs/simulator.md)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from decimal import Decimal
@@ -23,6 +24,8 @@ from oto.simulator.truth import truth_bytes
 
 Act = Callable[[Request, Body], Any]
 
+_SLICE_MS = 10_000
+
 _WALLETS = ("funding", "spot", "earn")
 _FLAGS = ("terms_accepted", "session_live")
 
@@ -34,7 +37,7 @@ def routes(simulation: Simulation) -> list[Route]:
     return [
         Route("/sim/health", in_json(control.health), methods=["GET"]),
         Route("/sim/truth", control.truth, methods=["GET"]),
-        Route("/sim/step", in_json(control.step), methods=["POST"]),
+        Route("/sim/step", control.step, methods=["POST"]),
         Route("/sim/accounts", in_json(control.accounts), methods=["GET"]),
         Route("/sim/accounts/{name}", in_json(control.set_account), methods=["POST"]),
         Route("/sim/faults", in_json(control.faults), methods=["GET"]),
@@ -74,6 +77,7 @@ class _Control:
     def health(self, _: Request, __: Body) -> Any:  # noqa: ANN401 - goes into JSON
         return {
             "now_ms": self._exchange.now_ms,
+            "behind_ms": self._simulation.behind_ms,
             "stepped": self._simulation.stepped,
             "symbols": list(self._exchange.markets),
             "users": [one.name for one in self._exchange.accounts.values()],
@@ -84,12 +88,23 @@ class _Control:
         self._simulation.catch_up()
         return Response(truth_bytes(self._exchange), media_type="application/json")
 
-    def step(self, _: Request, body: Body) -> Any:  # noqa: ANN401
-        if not self._simulation.stepped:
-            raise BadControlError("the clock is the wall's; start with --stepped to step it")
-        ms = control_input.whole(body.get("ms"), "ms", control_input.YEAR_MS)
-        self._simulation.step(ms)
-        return {"now_ms": self._exchange.now_ms}
+    async def step(self, request: Request) -> Response:
+        """Move a stepped clock, in slices so that a long step does not deafen the server."""
+        try:
+            if not self._simulation.stepped:
+                raise BadControlError("the clock is the wall's; start with --stepped to step it")
+            body = _object(await request.body())
+            end_ms = self._exchange.now_ms + control_input.whole(
+                body.get("ms"), "ms", control_input.YEAR_MS
+            )
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except ValueError as error:
+            return _answer({"error": str(error)}, 400)
+        while (left_ms := end_ms - self._exchange.now_ms) > 0:
+            self._simulation.step(min(left_ms, _SLICE_MS))
+            await asyncio.sleep(0)
+        return _answer({"now_ms": self._exchange.now_ms}, 200)
 
     def accounts(self, _: Request, __: Body) -> Any:  # noqa: ANN401
         return {"users": [one.credentials() for one in self._exchange.accounts.values()]}

@@ -67,12 +67,19 @@ class Exchange:
         self._agenda_numbers = count()
         self.markets: dict[Symbol, Market] = {}
 
-    def advance(self, to_ms: int) -> None:
-        """Let everything happen that is due up to a time, in the order of time."""
+    def advance(self, to_ms: int, most_events: int | None = None) -> None:
+        """Let everything happen that is due up to a time, in the order of time.
+
+        With a bound it may stop on the way; the clock then stands where it stopped.
+        """
+        happened = 0
         while self._agenda and self._agenda[0][0] <= to_ms:
+            if happened == most_events:
+                return
             due_ms, _, act = heapq.heappop(self._agenda)
             self.now_ms = max(self.now_ms, due_ms)
             act()
+            happened += 1
         self.now_ms = max(self.now_ms, to_ms)
 
     @property

@@ -172,22 +172,30 @@ class FaultBox:
     ) -> Fault | None:
         """Return the first of these faults that strikes now, and write it into the log."""
         for fault in self.active:
-            if fault.kind not in kinds or not fault.meets(endpoint, user, now_ms):
-                continue
-            if fault.per_mille < _ALWAYS and self._chance.randrange(_ALWAYS) >= fault.per_mille:
-                continue
-            if fault.count is not None:
-                fault.count -= 1
-            self.record(fault, endpoint, user, now_ms)
-            return fault
+            if fault.kind in kinds and self.hits(fault, endpoint, user, now_ms):
+                self.record(fault, endpoint, user, now_ms)
+                return fault
         return None
+
+    def hits(self, fault: Fault, endpoint: str, user: str, now_ms: int) -> bool:
+        """Tell whether a fault strikes here and now, and count it if so."""
+        if not fault.meets(endpoint, user, now_ms):
+            return False
+        if fault.per_mille < _ALWAYS and self._chance.randrange(_ALWAYS) >= fault.per_mille:
+            return False
+        if fault.count is not None:
+            fault.count -= 1
+        return True
 
     def record(self, fault: Fault, endpoint: str, user: str, now_ms: int, detail: str = "") -> None:
         self.log.append(Strike(now_ms, fault.fault_id, fault.kind.value, endpoint, user, detail))
 
-    def add_detail(self, detail: str) -> None:
-        """Write into the last entry of the log what came of the request that it struck."""
-        self.log[-1] = replace(self.log[-1], detail=detail)
+    def add_detail(self, fault: Fault, detail: str) -> None:
+        """Write into a fault's last entry of the log what came of the request that it struck."""
+        for place in range(len(self.log) - 1, -1, -1):
+            if self.log[place].fault_id == fault.fault_id:
+                self.log[place] = replace(self.log[place], detail=detail)
+                return
 
     def history_delay_ms(self, user: str, now_ms: int) -> int:
         """Return for how long a new order stays invisible to reads."""

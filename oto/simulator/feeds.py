@@ -144,9 +144,15 @@ def _kline(exchange: Exchange, found: re.Match[str]) -> Feed | None:
     if market is None or interval not in INTERVALS_MS:
         return None
 
+    shown_ms = -1
+
     def payloads() -> Sequence[Payload]:
-        bars = list(market.bars.klines(interval))
-        return [kline_push(market, bars[-1], interval, exchange.now_ms)] if bars else ()
+        nonlocal shown_ms
+        bars = market.bars.last_two(interval)
+        # The candle that was shown last gets its closing push before the next one is shown.
+        wanted = [bar for bar in bars if bar is bars[-1] or bar.opened_ms == shown_ms]
+        shown_ms = bars[-1].opened_ms if bars else shown_ms
+        return [kline_push(market, bar, interval, exchange.now_ms) for bar in wanted]
 
     return Feed(_SECOND_MS, payloads)
 

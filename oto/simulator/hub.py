@@ -58,15 +58,16 @@ class Hub:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self.connections: set[Connection] = set()
-        self._subscribers: dict[str, set[Connection]] = {}
+        # Ordered, for what strikes or is pushed has to come in the same order each time.
+        self.connections: dict[Connection, None] = {}
+        self._subscribers: dict[str, dict[Connection, None]] = {}
         self._feeds: dict[str, Feed] = {}
 
     def join(self, connection: Connection) -> None:
-        self.connections.add(connection)
+        self.connections[connection] = None
 
     def leave(self, connection: Connection) -> None:
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         self._unsubscribe(connection, list(connection.names))
 
     def command(self, connection: Connection, text: str) -> None:
@@ -116,7 +117,7 @@ class Hub:
         for connection in list(self.connections):
             user = self._user_of(connection)
             kind = "user" if connection.private else "market"
-            if fault.meets(kind, user, now_ms):
+            if self._exchange.faults.hits(fault, kind, user, now_ms):
                 self._exchange.faults.record(fault, kind, user, now_ms)
                 self._strike(connection, fault.kind)
 
@@ -143,14 +144,14 @@ class Hub:
                 continue
             if len(connection.names) < _MOST_NAMES:
                 connection.names.add(name)
-                self._subscribers.setdefault(name, set()).add(connection)
+                self._subscribers.setdefault(name, {})[connection] = None
                 self._start_feed(name)
 
     def _unsubscribe(self, connection: Connection, names: Iterable[str]) -> None:
         for name in names:
             connection.names.discard(name)
-            listeners = self._subscribers.get(name, set())
-            listeners.discard(connection)
+            listeners = self._subscribers.get(name, {})
+            listeners.pop(connection, None)
             if not listeners:
                 self._subscribers.pop(name, None)
                 self._feeds.pop(name, None)

@@ -23,6 +23,10 @@ _MOST_REMEMBERED = 256  # levels of a made-up book: a few times those that it sh
 class Liquidity(Protocol):
     """Levels that users can take from; `side` is the side that rests."""
 
+    @property
+    def refill_ms(self) -> int | None:
+        """Return after how long what was taken is back, or None if it never is."""
+
     def levels(self, side: Side, now_ms: int) -> Iterator[Level]:
         """Yield what is left, best price first."""
 
@@ -63,6 +67,10 @@ class SyntheticBook:
         self._orders_at = lru_cache(_MOST_REMEMBERED)(self._drawn_at)
         self._ask = max(2, self._ticks(first))
         self._bid = max(1, self._ask - self._share(self._ask, shape.least_spread))
+
+    @property
+    def refill_ms(self) -> int | None:
+        return self._shape.refill_ms
 
     def levels(self, side: Side, now_ms: int) -> Iterator[Level]:
         for tick in self._ticks_of(side):
@@ -135,6 +143,10 @@ class RecordedBook:
 
     def __init__(self) -> None:
         self._sides = {Side.BUY: _RecordedSide(falling=True), Side.SELL: _RecordedSide()}
+
+    @property
+    def refill_ms(self) -> int | None:
+        return None
 
     def set(self, side: Side, levels: Iterable[Level]) -> None:
         """Replace one side; what was taken before is forgotten."""

@@ -19,7 +19,7 @@ from oto.simulator.tape import TapeEvent
 
 Levels = dict[Price, Quantity]
 
-_ARTEFACT_MS = 5_000  # how long a zombie or crossed level stands
+ARTEFACT_MS = 5_000  # how long a zombie or crossed level stands
 _MOST_LEVELS = 1_000
 
 
@@ -37,6 +37,7 @@ class Market:
     # Ids of the last book moves: a depth push names the first move that it covers.
     moves: deque[int] = field(default_factory=lambda: deque(maxlen=2_000))
     last_order_id: int = field(init=False)
+    refill_due_ms: int = 0
 
     def __post_init__(self) -> None:
         # Counters of a market that has lived a while; each symbol has its own.
@@ -77,26 +78,30 @@ class Market:
         rules = self.listing.rules
         best_bid, best_ask = next(iter(bids)), next(iter(asks))
         shown = bids
-        if self._draw("zombie", now_ms) < settings.zombie_per_mille:
+        zombie, crossed = self.artefacts(now_ms, settings)
+        if zombie:
             # 3 to 40 % off the market, with a huge quantity: a level that nobody removed.
             percent = 103 + zlib.crc32(self._key("far", now_ms)) % 38
             huge = Quantity(sum(bids.values(), Decimal(0)) * 50)
             shown = {rules.price_ceil(best_ask * percent / 100): huge, **bids}
-        if self._draw("crossed", now_ms) < settings.crossed_per_mille:
+        if crossed:
             shown = {rules.price_ceil(best_ask * 10_002 / 10_000): bids[best_bid], **shown}
         if shown is bids:
             return bids, asks
         return dict(sorted(shown.items(), reverse=True)), asks
 
-    def artefact_bucket(self, now_ms: int) -> int:
-        """Return a number that changes when zombie and crossed levels may come or go."""
-        return now_ms // _ARTEFACT_MS
+    def artefacts(self, now_ms: int, settings: Settings) -> tuple[bool, bool]:
+        """Tell whether a zombie level stands in the published book now, and a crossed one."""
+        return (
+            self._draw("zombie", now_ms) < settings.zombie_per_mille,
+            self._draw("crossed", now_ms) < settings.crossed_per_mille,
+        )
 
     def _draw(self, what: str, now_ms: int) -> int:
         return zlib.crc32(self._key(what, now_ms)) % 1000
 
     def _key(self, what: str, now_ms: int) -> bytes:
-        return f"{self.seed} {what} {self.artefact_bucket(now_ms)}".encode()
+        return f"{self.seed} {what} {now_ms // ARTEFACT_MS}".encode()
 
     def _side(self, side: Side, now_ms: int) -> Levels:
         levels: Levels = {}

@@ -10,7 +10,7 @@ from oto.simulator.bars import MarketTrade
 from oto.simulator.exchange import Exchange
 from oto.simulator.liquidity import Liquidity, RecordedBook, SyntheticBook
 from oto.simulator.listings import Listing
-from oto.simulator.market import Market
+from oto.simulator.market import ARTEFACT_MS, Market
 from oto.simulator.matching import Matcher
 from oto.simulator.settlement import Settlement
 from oto.simulator.tape import MOODS, Mood, TapeEvent, TapeFile, TapeTrade, generated
@@ -52,6 +52,8 @@ class Player:
             if event.price and event.quantity:
                 self._settlement.settle(market, matcher.print_trade(event))
                 matcher.liquidity.follow(event)
+            else:
+                matcher.next_trade_id()  # a bad tick has an id of its own too
             trade = MarketTrade(
                 matcher.last_trade_id,
                 event.price,
@@ -72,6 +74,7 @@ class Player:
         start = first.price if isinstance(first, TapeTrade) else listing.first_price
         liquidity = self._liquidity(listing, start or listing.first_price, seed)
         market = Market(listing, Matcher(liquidity), seed, events, self._exchange.next_event_id())
+        self._watch_artefacts(market)
         if first is not None:
             market.tape_start_ms = first.at_ms
             self._schedule(market, first)
@@ -90,6 +93,18 @@ class Player:
         if tape is not None and tape.has_book:
             return RecordedBook()
         return SyntheticBook(listing.rules, self._exchange.settings.book, start, seed)
+
+    def _watch_artefacts(self, market: Market) -> None:
+        """Give the book a new id whenever a zombie or crossed level comes or goes."""
+        exchange = self._exchange
+        shown = market.artefacts(exchange.now_ms, exchange.settings)
+
+        def happen() -> None:
+            if market.artefacts(exchange.now_ms, exchange.settings) != shown:
+                self._settlement.move_book(market)
+            self._watch_artefacts(market)
+
+        exchange.at((exchange.now_ms // ARTEFACT_MS + 1) * ARTEFACT_MS, happen)
 
     def _schedule(self, market: Market, event: TapeEvent) -> None:
         since_first = int((event.at_ms - market.tape_start_ms) / self._program.speed)

@@ -140,16 +140,13 @@ class Bapi:
         if fault is not None and request.method != "GET":
             # What the client may never learn: the code, and the ids of what was placed.
             outcome = {key: answered.content.get(key) for key in ("code", "data")}
-            exchange.faults.add_detail(msgspec.json.encode(outcome).decode())
+            exchange.faults.add_detail(fault, msgspec.json.encode(outcome).decode())
         simulation.catch_up()
         return answered if fault is None else await _after(fault, answered)
 
     def _caller(self, request: Request) -> Account | None:
-        cookies = dict(
-            part.strip().partition("=")[::2]
-            for part in request.headers.get("cookie", "").split(";")
-        )
-        return self._simulation.exchange.accounts.get(cookies.get("p20t", ""))
+        token = _cookies_of(request.headers).get("p20t", "")
+        return self._simulation.exchange.accounts.get(token)
 
     def _answer(self, request: Request, endpoint: Endpoint, caller: Account | None) -> "JsonAnswer":
         simulation = self._simulation
@@ -249,10 +246,17 @@ async def _read(receive: Receive) -> bytes | None:
     return b"".join(parts) if size <= _MOST_BODY_BYTES else None
 
 
+def _cookies_of(headers: Headers) -> dict[str, str]:
+    parts = headers.get("cookie", "").split(";")
+    return dict(part.strip().partition("=")[::2] for part in parts)
+
+
 def _check_session(caller: Account | None, headers: Headers) -> None:
     if headers.get("clienttype", "") == "" or headers.get("csrftoken", "") == "":
         raise Refusal(Code.NOT_LOGGED_IN)
     if caller is None or not caller.session_live or headers["csrftoken"] != caller.csrf_token:
+        raise Refusal(Code.SESSION_EXPIRED)
+    if _cookies_of(headers).get("cr00", caller.csrf_seed) != caller.csrf_seed:
         raise Refusal(Code.SESSION_EXPIRED)
 
 

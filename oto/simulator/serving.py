@@ -115,6 +115,7 @@ def _write_credentials(simulation: Simulation, path: Path) -> None:
     users = [account.credentials() for account in simulation.exchange.accounts.values()]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
+        path.chmod(0o600)  # the file may have been there, open to others
         json.dump({"users": users}, file, indent=1)
 
 

@@ -28,6 +28,8 @@ class Settlement:
     def settle(self, market: Market, executions: Iterable[Execution]) -> None:
         """Book executions one by one: fills, wallets, legs, reports, printed trades."""
         for execution in executions:
+            if execution.maker is None or execution.taker is None:
+                self._refill_later(market)
             sides = [order for order in (execution.taker, execution.maker) if order is not None]
             event_ids = [self._exchange.next_event_id() for _ in range(2)]
             if not execution.on_tape:
@@ -39,6 +41,14 @@ class Settlement:
             for order in activated:
                 if order is not None:
                     self._activate(market, order)
+
+    def _refill_later(self, market: Market) -> None:
+        # What comes back changes the published book, and each change has an id of its own.
+        refill_ms = market.matcher.liquidity.refill_ms
+        due_ms = self._exchange.now_ms + (refill_ms or 0)
+        if refill_ms is not None and due_ms > market.refill_due_ms:
+            market.refill_due_ms = due_ms
+            self._exchange.at(due_ms, lambda: self.move_book(market))
 
     def move_book(self, market: Market) -> None:
         """Let users' orders meet the moved book and give the book a new id."""
@@ -83,7 +93,7 @@ class Settlement:
             case PartialFillPolicy.VOID_ON_CANCEL:
                 self._close(partner, status)
             case PartialFillPolicy.PENDING_ON_PARTIAL if not partner.remaining:
-                self._close(partner, OrderStatus.FILLED)
+                self._close(partner, OrderStatus.FILLED if partner.executed else status)
             case _:
                 return
 

@@ -45,7 +45,7 @@ class Trading:
         market = self._admit(account, asked, Code.AMOUNT_MISMATCH)
         order = self._new_order(market, account, asked.side, asked.price, asked.quantity)
         self._settlement.lock(order, asked.payment)
-        self._enter(market, order)
+        self._enter(market, order, self._history_delay_ms(account))
         return order
 
     def place_oto(
@@ -73,8 +73,9 @@ class Trading:
             order.list_id, order.role, order.partner = self._exchange.last_list_id, role, partner
         working.working_ms = self._exchange.now_ms
         pending.status = OrderStatus.PENDING
-        self._enter(market, working)
-        self._remember(pending)
+        delay_ms = self._history_delay_ms(account)
+        self._enter(market, working, delay_ms)
+        self._remember(pending, delay_ms)
         self._settlement.report(pending, ExecutionType.NEW)
         return working, pending
 
@@ -149,17 +150,18 @@ class Trading:
             updated_ms=now_ms,
         )
 
-    def _remember(self, order: Order) -> None:
-        name = order.account.name
-        delay_ms = self._exchange.settings.history_delay_ms
-        delay_ms = max(
-            delay_ms, self._exchange.faults.history_delay_ms(name, self._exchange.now_ms)
-        )
+    def _history_delay_ms(self, account: Account) -> int:
+        """Return for how long what is placed now stays invisible to reads, both legs alike."""
+        exchange = self._exchange
+        by_fault_ms = exchange.faults.history_delay_ms(account.name, exchange.now_ms)
+        return max(exchange.settings.history_delay_ms, by_fault_ms)
+
+    def _remember(self, order: Order, delay_ms: int) -> None:
         order.visible_from_ms = self._exchange.now_ms + delay_ms
         self._exchange.remember(order)
 
-    def _enter(self, market: Market, order: Order) -> None:
-        self._remember(order)
+    def _enter(self, market: Market, order: Order, delay_ms: int) -> None:
+        self._remember(order, delay_ms)
         self._settlement.report(order, ExecutionType.NEW)
         self._settlement.send_to_match(market, order)
 

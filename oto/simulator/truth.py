@@ -18,7 +18,7 @@ def truth_of(exchange: Exchange) -> dict[str, Any]:
     return {
         "now_ms": exchange.now_ms,
         "seed": exchange.seed,
-        "accounts": [_account(one) for one in exchange.accounts.values()],
+        "accounts": [_account(one, exchange.now_ms) for one in exchange.accounts.values()],
         "orders": [_order(one) for one in exchange.orders.values()],
         "faults": [asdict(strike) for strike in exchange.faults.log],
         "last_prices": {
@@ -32,14 +32,14 @@ def truth_bytes(exchange: Exchange) -> bytes:
     return msgspec.json.encode(truth_of(exchange), order="sorted")
 
 
-def _account(account: Account) -> dict[str, Any]:
+def _account(account: Account, now_ms: int) -> dict[str, Any]:
     return {
         "name": account.name,
         "funding": _wallet(account.funding),
         "spot": _wallet(account.spot),
         "earn": _wallet(account.earn),
         "tokens": {asset: _wallet(wallet) for asset, wallet in account.tokens.items()},
-        "counted_usdt": money.plain(sum((row[2] for row in account.volume), Decimal(0))),
+        "counted_usdt": money.plain(sum(account.volume_of_day(now_ms, 0).values(), Decimal(0))),
         "terms_accepted": account.terms_accepted,
         "session_live": account.session_live,
     }

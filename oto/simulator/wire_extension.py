@@ -1,5 +1,6 @@
 """What a fault needs below ASGI: to cut a connection, or to fall silent on it."""
 
+import asyncio
 from typing import Any, Protocol
 
 from starlette.types import Scope
@@ -8,6 +9,7 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto.events import Request
 
 _KEY = "oto.wire"
+_MOST_SILENT_S = 300
 
 
 class Wire(Protocol):
@@ -35,6 +37,8 @@ class _Transport:
 
     def fall_silent(self) -> None:
         self._protocol.transport.pause_reading()
+        # Unread, a client's goodbye would never be seen.
+        asyncio.get_running_loop().call_later(_MOST_SILENT_S, self._protocol.transport.abort)
         if isinstance(self._protocol, SocketProtocol):
             self._protocol.stop_keepalive()
 

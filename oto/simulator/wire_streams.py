@@ -73,7 +73,7 @@ def kline_push(market: Market, bar: Bar, interval: str, now_ms: int) -> Payload:
 
 
 def contract_kline_push(market: Market, interval: str) -> Sequence[Payload]:
-    bars = list(market.bars.klines(interval))
+    bars = market.bars.last_two(interval)
     if not bars:
         return ()
     bar = bars[-1]
