@@ -103,7 +103,7 @@ def agg_klines(call: Call) -> Answer:
 def full_depth(call: Call) -> Answer:
     market = _market(call)
     rules, now_ms = market.listing.rules, call.exchange.now_ms
-    bids, asks = market.published_book(now_ms, call.exchange.settings)
+    bids, asks = market.published_book(call.exchange.settings)
     most = _rows(call, 500)
     return Answer(
         {

@@ -147,6 +147,9 @@ class _Control:
         settings = self._exchange.settings
         for name, value in found.items():
             setattr(self._exchange if name in COUNTERS else settings, name, value)
+        if found.keys() & {"zombie_per_mille", "crossed_per_mille"}:
+            for market in self._exchange.markets.values():
+                self._simulation.settlement.move_book(market)
         return asdict(settings)
 
     def change_symbol(self, request: Request, body: Body) -> Any:  # noqa: ANN401

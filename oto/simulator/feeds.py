@@ -62,7 +62,7 @@ class DepthFeed:
         return (push,)
 
     def _book(self) -> tuple[Levels, Levels]:
-        return self._market.published_book(self._exchange.now_ms, self._exchange.settings)
+        return self._market.published_book(self._exchange.settings)
 
 
 class TopFeed:
@@ -76,7 +76,7 @@ class TopFeed:
     def payloads(self) -> Sequence[Payload]:
         market, now_ms = self._market, self._exchange.now_ms
         rules = market.listing.rules
-        bids, asks = market.published_book(now_ms, self._exchange.settings)
+        bids, asks = market.published_book(self._exchange.settings)
         top: Payload = {}
         for side, (price, quantity) in ((bids, ("b", "B")), (asks, ("a", "A"))):
             for at, of in levels(rules, side, 1) or [["0", "0"]]:
@@ -115,7 +115,7 @@ def _partial_depth(exchange: Exchange, found: re.Match[str]) -> Feed | None:
         if market.book_id == last_id:
             return ()
         rules = market.listing.rules
-        bids, asks = market.published_book(exchange.now_ms, exchange.settings)
+        bids, asks = market.published_book(exchange.settings)
         shown = levels(rules, bids, most), levels(rules, asks, most)
         push = {"e": "depthUpdate", "E": exchange.now_ms, "T": exchange.now_ms}
         first_id = market.first_move_after(last_id)
@@ -144,15 +144,19 @@ def _kline(exchange: Exchange, found: re.Match[str]) -> Feed | None:
     if market is None or interval not in INTERVALS_MS:
         return None
 
-    shown_ms = -1
+    shown_ms = ended_ms = -1
 
     def payloads() -> Sequence[Payload]:
-        nonlocal shown_ms
+        """Push the last candle, and once more, closed, the one that was shown before it."""
+        nonlocal shown_ms, ended_ms
+        pushes = []
         bars = market.bars.last_two(interval)
-        # The candle that was shown last gets its closing push before the next one is shown.
-        wanted = [bar for bar in bars if bar is bars[-1] or bar.opened_ms == shown_ms]
-        shown_ms = bars[-1].opened_ms if bars else shown_ms
-        return [kline_push(market, bar, interval, exchange.now_ms) for bar in wanted]
+        for bar in bars:
+            if bar.opened_ms > ended_ms and (bar is bars[-1] or bar.opened_ms == shown_ms):
+                pushes.append(kline_push(market, bar, interval, exchange.now_ms))
+                shown_ms = bar.opened_ms
+                ended_ms = shown_ms if pushes[-1]["k"]["x"] else ended_ms
+        return pushes
 
     return Feed(_SECOND_MS, payloads)
 

@@ -27,11 +27,14 @@ class Liquidity(Protocol):
     def refill_ms(self) -> int | None:
         """Return after how long what was taken is back, or None if it never is."""
 
-    def levels(self, side: Side, now_ms: int) -> Iterator[Level]:
+    def levels(self, side: Side) -> Iterator[Level]:
         """Yield what is left, best price first."""
 
     def take(self, side: Side, price: Price, quantity: Quantity, now_ms: int) -> None:
         """Remove what a user took."""
+
+    def refill(self, now_ms: int) -> None:
+        """Bring back what was taken long enough ago."""
 
     def follow(self, event: TapeTrade | TapeBook) -> None:
         """Move with the tape."""
@@ -72,19 +75,20 @@ class SyntheticBook:
     def refill_ms(self) -> int | None:
         return self._shape.refill_ms
 
-    def levels(self, side: Side, now_ms: int) -> Iterator[Level]:
+    def levels(self, side: Side) -> Iterator[Level]:
         for tick in self._ticks_of(side):
-            left = self._left(side, tick, now_ms)
+            left = self._left(side, tick)
             if left:
                 yield Price(tick * self._rules.tick_size), left
 
     def take(self, side: Side, price: Price, quantity: Quantity, now_ms: int) -> None:
         tick = self._ticks(price)
-        # What is back by now is forgotten here, for nobody may look at its level again.
-        self._taken = {at: row for at, row in self._taken.items() if row[1] > now_ms}
         fresh = (_NOTHING, now_ms + self._shape.refill_ms)
         already, until_ms = self._taken.get((side, tick), fresh)
         self._taken[side, tick] = (Quantity(already + quantity), until_ms)
+
+    def refill(self, now_ms: int) -> None:
+        self._taken = {at: row for at, row in self._taken.items() if row[1] > now_ms}
 
     def follow(self, event: TapeTrade | TapeBook) -> None:
         if isinstance(event, TapeBook):
@@ -113,10 +117,10 @@ class SyntheticBook:
             start = best // gap * gap + gap
             yield from range(start, start + (self._shape.levels - 1) * gap, gap)
 
-    def _left(self, side: Side, tick: int, now_ms: int) -> Sequence[Quantity]:
+    def _left(self, side: Side, tick: int) -> Sequence[Quantity]:
         orders = self._orders_at(tick)
-        taken, until_ms = self._taken.get((side, tick), (_NOTHING, 0))
-        return less(orders, taken) if until_ms > now_ms else orders
+        taken, _ = self._taken.get((side, tick), (_NOTHING, 0))
+        return less(orders, taken) if taken else orders
 
     def _drawn_at(self, tick: int) -> Sequence[Quantity]:
         draw = zlib.crc32(b"%s %d" % (self._seed, tick))
@@ -154,8 +158,11 @@ class RecordedBook:
         for price, orders in levels:
             self._sides[side].put(price, orders)
 
-    def levels(self, side: Side, now_ms: int) -> Iterator[Level]:  # noqa: ARG002 - nothing refills
+    def levels(self, side: Side) -> Iterator[Level]:
         return self._sides[side].left()
+
+    def refill(self, now_ms: int) -> None:
+        """Bring nothing back: a record gives what was there once."""
 
     def take(self, side: Side, price: Price, quantity: Quantity, now_ms: int) -> None:  # noqa: ARG002
         taken = self._sides[side].taken

@@ -38,6 +38,8 @@ class Market:
     moves: deque[int] = field(default_factory=lambda: deque(maxlen=2_000))
     last_order_id: int = field(init=False)
     refill_due_ms: int = 0
+    # Counts the spans of ARTEFACT_MS; each may have its zombie and crossed levels.
+    artefact_number: int = 0
 
     def __post_init__(self) -> None:
         # Counters of a market that has lived a while; each symbol has its own.
@@ -66,22 +68,22 @@ class Market:
     def printed(self, trade: MarketTrade) -> None:
         self.bars.add(trade)
 
-    def tradable_book(self, now_ms: int) -> tuple[Levels, Levels]:
+    def tradable_book(self) -> tuple[Levels, Levels]:
         """Return bids and asks, best first: the world's and the users' together."""
-        return self._side(Side.BUY, now_ms), self._side(Side.SELL, now_ms)
+        return self._side(Side.BUY), self._side(Side.SELL)
 
-    def published_book(self, now_ms: int, settings: Settings) -> tuple[Levels, Levels]:
+    def published_book(self, settings: Settings) -> tuple[Levels, Levels]:
         """Return the book that the exchange shows, with its zombie and crossed levels."""
-        bids, asks = self.tradable_book(now_ms)
+        bids, asks = self.tradable_book()
         if not (bids and asks):
             return bids, asks
         rules = self.listing.rules
         best_bid, best_ask = next(iter(bids)), next(iter(asks))
         shown = bids
-        zombie, crossed = self.artefacts(now_ms, settings)
+        zombie, crossed = self.artefacts(settings)
         if zombie:
             # 3 to 40 % off the market, with a huge quantity: a level that nobody removed.
-            percent = 103 + zlib.crc32(self._key("far", now_ms)) % 38
+            percent = 103 + zlib.crc32(self._key("far")) % 38
             huge = Quantity(sum(bids.values(), Decimal(0)) * 50)
             shown = {rules.price_ceil(best_ask * percent / 100): huge, **bids}
         if crossed:
@@ -90,22 +92,22 @@ class Market:
             return bids, asks
         return dict(sorted(shown.items(), reverse=True)), asks
 
-    def artefacts(self, now_ms: int, settings: Settings) -> tuple[bool, bool]:
+    def artefacts(self, settings: Settings) -> tuple[bool, bool]:
         """Tell whether a zombie level stands in the published book now, and a crossed one."""
         return (
-            self._draw("zombie", now_ms) < settings.zombie_per_mille,
-            self._draw("crossed", now_ms) < settings.crossed_per_mille,
+            self._draw("zombie") < settings.zombie_per_mille,
+            self._draw("crossed") < settings.crossed_per_mille,
         )
 
-    def _draw(self, what: str, now_ms: int) -> int:
-        return zlib.crc32(self._key(what, now_ms)) % 1000
+    def _draw(self, what: str) -> int:
+        return zlib.crc32(self._key(what)) % 1000
 
-    def _key(self, what: str, now_ms: int) -> bytes:
-        return f"{self.seed} {what} {now_ms // ARTEFACT_MS}".encode()
+    def _key(self, what: str) -> bytes:
+        return f"{self.seed} {what} {self.artefact_number}".encode()
 
-    def _side(self, side: Side, now_ms: int) -> Levels:
+    def _side(self, side: Side) -> Levels:
         levels: Levels = {}
-        for price, orders in islice(self.matcher.liquidity.levels(side, now_ms), _MOST_LEVELS):
+        for price, orders in islice(self.matcher.liquidity.levels(side), _MOST_LEVELS):
             levels[price] = Quantity(sum(orders, Decimal(0)))
         users = self.matcher.resting[side]
         if not users:

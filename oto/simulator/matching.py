@@ -39,12 +39,12 @@ class Matcher:
         passive = other(order.side)
         self.remove(order)  # a growing pending leg arrives again with each part
         while order.live and order.remaining:
-            best = self._best_for(order, passive, now_ms)
+            best = self._best_for(order, passive)
             if best is None or not order.accepts(best):
                 break
             yield from self._take_level(order, passive, best, now_ms)
         if order.live and order.remaining:
-            ahead = self._external(order.side, order.price, now_ms)
+            ahead = self._external(order.side, order.price)
             order.ahead = Quantity(sum(ahead, _NOTHING))
             self._rest(order)
 
@@ -53,7 +53,7 @@ class Matcher:
     ) -> Iterator[Execution]:
         # All fills of one arrival at one price share a trade id (PROTOCOL §1.5, user trades).
         trade_id = self.next_trade_id()
-        for maker, offered in self._queue(order, passive, price, now_ms):
+        for maker, offered in self._queue(order, passive, price):
             quantity = min(offered, order.remaining)
             if not (quantity and order.live):
                 break
@@ -91,14 +91,14 @@ class Matcher:
         """Fill users' orders that the moved book now crosses, at the price at which they rest."""
         for side in (Side.BUY, Side.SELL):
             for maker in list(self.resting[side]):
-                best = next(self.liquidity.levels(other(side), now_ms), None)
+                best = next(self.liquidity.levels(other(side)), None)
                 if best is None or not maker.accepts(best[0]):
                     break
                 yield from self._meet(maker, now_ms)
 
     def _meet(self, maker: Order, now_ms: int) -> Iterator[Execution]:
         taker_side = other(maker.side)
-        for price, orders in list(self.liquidity.levels(taker_side, now_ms)):
+        for price, orders in list(self.liquidity.levels(taker_side)):
             if not (maker.live and maker.remaining and maker.accepts(price)):
                 return
             trade_id = self.next_trade_id()
@@ -123,23 +123,21 @@ class Matcher:
             key=lambda one: one.price.copy_negate() if falling else one.price,
         )
 
-    def _best_for(self, taker: Order, side: Side, now_ms: int) -> Price | None:
+    def _best_for(self, taker: Order, side: Side) -> Price | None:
         others = (one.price for one in self.resting[side] if one.account is not taker.account)
         found = list(islice(others, 1))
-        found += [price for price, _ in islice(self.liquidity.levels(side, now_ms), 1)]
+        found += [price for price, _ in islice(self.liquidity.levels(side), 1)]
         if not found:
             return None
         return max(found) if side is Side.BUY else min(found)
 
-    def _external(self, side: Side, price: Price, now_ms: int) -> list[Quantity]:
-        levels = self.liquidity.levels(side, now_ms)
+    def _external(self, side: Side, price: Price) -> list[Quantity]:
+        levels = self.liquidity.levels(side)
         return next((list(orders) for at, orders in levels if at == price), [])
 
-    def _queue(
-        self, taker: Order, side: Side, price: Price, now_ms: int
-    ) -> list[tuple[Order | None, Quantity]]:
+    def _queue(self, taker: Order, side: Side, price: Price) -> list[tuple[Order | None, Quantity]]:
         """Return who rests at a price, in order of time; None is the rest of the world."""
-        external = self._external(side, price, now_ms)
+        external = self._external(side, price)
         queue: list[tuple[Order | None, Quantity]] = []
         passed = _NOTHING
         for order in [one for one in self.resting[side] if one.price == price]:

@@ -97,14 +97,15 @@ class Player:
     def _watch_artefacts(self, market: Market) -> None:
         """Give the book a new id whenever a zombie or crossed level comes or goes."""
         exchange = self._exchange
-        shown = market.artefacts(exchange.now_ms, exchange.settings)
 
         def happen() -> None:
-            if market.artefacts(exchange.now_ms, exchange.settings) != shown:
+            shown = market.artefacts(exchange.settings)
+            market.artefact_number += 1
+            if market.artefacts(exchange.settings) != shown or any(shown):
                 self._settlement.move_book(market)
             self._watch_artefacts(market)
 
-        exchange.at((exchange.now_ms // ARTEFACT_MS + 1) * ARTEFACT_MS, happen)
+        exchange.at(exchange.now_ms + ARTEFACT_MS, happen)
 
     def _schedule(self, market: Market, event: TapeEvent) -> None:
         since_first = int((event.at_ms - market.tape_start_ms) / self._program.speed)

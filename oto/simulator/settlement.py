@@ -48,7 +48,11 @@ class Settlement:
         due_ms = self._exchange.now_ms + (refill_ms or 0)
         if refill_ms is not None and due_ms > market.refill_due_ms:
             market.refill_due_ms = due_ms
-            self._exchange.at(due_ms, lambda: self.move_book(market))
+            self._exchange.at(due_ms, lambda: self._refill(market))
+
+    def _refill(self, market: Market) -> None:
+        market.matcher.liquidity.refill(self._exchange.now_ms)
+        self.move_book(market)
 
     def move_book(self, market: Market) -> None:
         """Let users' orders meet the moved book and give the book a new id."""

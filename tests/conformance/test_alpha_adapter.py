@@ -50,9 +50,19 @@ from oto.infrastructure.alpha.transport import Settings
 from oto.infrastructure.alpha.user_stream import ReconcileReason, UserStream
 from oto.simulator.faults import REST_FAULTS, FaultKind
 from oto.simulator.playing import Program
+from oto.simulator.settings import Settings as SimulatorSettings
 from oto.simulator.tape import MOODS
 from tests.integration.listeners import RememberingListener, RememberingUserListener
-from tests.simulated import AITECH, NEX, Exchange, running, silent_plan
+from tests.simulated import (
+    AITECH,
+    NEX,
+    PLACE,
+    Exchange,
+    payment,
+    plain_body,
+    running,
+    silent_plan,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -561,8 +571,11 @@ def test_a_token_that_is_delisted_is_read_as_not_trading(client: Client) -> None
 
 
 def test_a_book_kept_from_the_stream_equals_the_published_one() -> None:
-    plan = silent_plan(program=Program(mood=MOODS["choppy"]))
+    # Zombie and crossed levels come and go, and a user takes liquidity that comes back.
+    lively = SimulatorSettings(zombie_per_mille=300, crossed_per_mille=300)
+    plan = silent_plan(program=Program(mood=MOODS["calm"]), settings=lively)
     with running(plan) as exchange, PublicAlpha(exchange.rest, settings=ONCE) as public:
+        headers = exchange.add_user(funding="100000")
         feed = BookFeed(AITECH, lambda: public.full_depth(AITECH, 1000))
         heard = RememberingListener()
         stream = MarketStream(exchange.ws, heard, QUICK)
@@ -572,6 +585,9 @@ def test_a_book_kept_from_the_stream_equals_the_published_one() -> None:
 
         taken = syncs = 0
         for number in range(2, 60):
+            price = exchange.truth()["last_prices"][AITECH]
+            dear = f"{Decimal(price) * 2:f}"
+            exchange.post(PLACE, headers, plain_body("BUY", dear, "50", payment(dear, "50")))
             exchange.step(1_000)
             # Frames keep their order: once this is acknowledged, every earlier push is here.
             stream.subscribe([f"nobody@{number}"])

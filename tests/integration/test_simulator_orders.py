@@ -7,9 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+import websocket
 
 from oto.simulator.playing import Program
+from oto.simulator.simulation import Simulation
 from oto.simulator.tape import MOODS
+from oto.simulator.truth import truth_bytes
 from tests.samples import exact_json, sample
 from tests.simulated import (
     AITECH,
@@ -444,3 +447,97 @@ def test_the_same_requests_give_the_same_truth_byte_for_byte() -> None:
     assert len(placed) == 12
     assert len(lost) == 3
     assert lost <= placed
+
+
+def test_the_log_says_what_a_lost_answer_was_although_other_faults_struck_meanwhile(
+    exchange: Exchange,
+) -> None:
+    headers = exchange.add_user()
+    exchange.set_book(AITECH, asks=[], bids=[])
+    exchange.fault("answer_lost_after", endpoint="place_oto", count=1)
+    exchange.fault("late_history", delay_ms=500, count=1)
+    exchange.fault("report_delayed", delay_ms=500)
+
+    body = oto_body("0.22", "50", "0.25", payment("0.22", "50"))
+    with pytest.raises(httpx.RemoteProtocolError):
+        exchange.post(PLACE_OTO, headers, body)
+
+    told = {strike["kind"]: strike["detail"] for strike in exchange.truth()["faults"]}
+    placed = json.loads(told["answer_lost_after"])["data"]
+    assert str(placed["workingOrderId"]) in statuses(exchange)
+    assert told["report_delayed"] == ""
+    assert open_ids(exchange, headers) == []
+    exchange.step(500)
+    assert len(open_ids(exchange, headers)) == 2
+
+
+def test_socket_faults_strike_in_the_same_order_in_every_run() -> None:
+    truths = set()
+    for _ in range(4):
+        with running(silent_plan()) as exchange:
+            sockets = []
+            for name in ("ann", "bob", "cid", "dan", "eve", "fay"):
+                headers = exchange.add_user(name)
+                key = exchange.post(f"{TRADE}/get-listen-key", headers, {})["data"]
+                socket = websocket.create_connection(f"{exchange.ws}/w3w/stream")
+                command = {"method": "SUBSCRIBE", "params": [f"alpha@{key}"], "id": 1}
+                socket.send(json.dumps(command))
+                socket.recv()
+                sockets.append(socket)
+            exchange.fault("socket_cut", per_mille=600)
+            truths.add(exchange.truth_bytes())
+            for socket in sockets:
+                socket.close()
+
+    assert len(truths) == 1
+    struck = [strike["user"] for strike in json.loads(truths.pop())["faults"]]
+    assert struck == sorted(struck)
+    assert 0 < len(struck) < 6
+
+
+def test_a_socket_fault_strikes_as_often_as_it_was_asked_to(exchange: Exchange) -> None:
+    sockets = [websocket.create_connection(f"{exchange.ws}/w3w/wsa/stream") for _ in range(3)]
+    for socket in sockets:
+        socket.send('{"method": "SUBSCRIBE", "params": ["x@trade"], "id": 1}')
+        socket.recv()
+
+    exchange.fault("socket_cut", count=1)
+
+    assert len(exchange.truth()["faults"]) == 1
+    for socket in sockets:
+        socket.close()
+
+
+def test_a_working_leg_cancelled_before_its_pending_leg_got_anything_fills_nothing(
+    exchange: Exchange,
+) -> None:
+    headers = exchange.add_user()
+    exchange.control("settings", {"partial_fill": "pending_on_partial"})
+    exchange.set_book(AITECH, asks=[["0.23", "0.01"]], bids=BIDS)
+    working, pending = place_oto(exchange, headers, "0.23", "50", "0.25")
+
+    cancel(exchange, headers, working)
+
+    assert statuses(exchange) == {working: "CANCELED", pending: "CANCELED"}
+
+
+def test_a_candle_gets_its_closing_push() -> None:
+    with running(silent_plan(program=Program(mood=MOODS["calm"]))) as exchange:
+        socket = websocket.create_connection(f"{exchange.ws}/w3w/wsa/stream", timeout=10)
+        stream = "alpha_373usdt@kline_1m"
+        socket.send(json.dumps({"method": "SUBSCRIBE", "params": [stream], "id": 1}))
+        socket.recv()
+        exchange.step(200_000)
+        pushes = [json.loads(socket.recv())["data"]["k"] for _ in range(190)]
+        socket.close()
+
+    closed = [push["t"] for push in pushes if push["x"]]
+    opened = {push["t"] for push in pushes}
+    assert len(closed) == 3
+    assert set(closed) == opened - {max(opened)}
+
+
+def test_a_stepped_run_does_not_depend_on_the_day_on_which_it_runs() -> None:
+    first, second = (Simulation(silent_plan(start_ms=None)) for _ in range(2))
+
+    assert truth_bytes(first.exchange) == truth_bytes(second.exchange)

@@ -46,8 +46,8 @@ def test_a_made_up_book_is_never_crossed_and_lies_on_the_grid(
     for ticks, buyer_is_maker in trades:
         price = Price(ticks * RULES.tick_size)
         made.follow(TapeTrade(0, price, Quantity(Decimal(1)), buyer_is_maker))
-        bids = [price for price, _ in made.levels(Side.BUY, 0)]
-        asks = [price for price, _ in made.levels(Side.SELL, 0)]
+        bids = [price for price, _ in made.levels(Side.BUY)]
+        asks = [price for price, _ in made.levels(Side.SELL)]
 
         assert bids == sorted(set(bids), reverse=True)
         assert asks == sorted(set(asks))
@@ -59,21 +59,23 @@ def test_a_taker_buy_shows_where_the_best_ask_was() -> None:
     made = book()
 
     made.follow(trade("0.2301"))
-    assert next(made.levels(Side.SELL, 0))[0] == Decimal("0.2301")
+    assert next(made.levels(Side.SELL))[0] == Decimal("0.2301")
     made.follow(trade("0.2299", buyer_is_maker=True))
 
-    assert next(made.levels(Side.BUY, 0))[0] == Decimal("0.2299")
+    assert next(made.levels(Side.BUY))[0] == Decimal("0.2299")
 
 
 def test_what_was_taken_from_a_made_up_level_comes_back_after_a_while() -> None:
     made = book()
-    price, orders = next(made.levels(Side.SELL, 0))
+    price, orders = next(made.levels(Side.SELL))
     whole = sum(orders)
 
     made.take(Side.SELL, price, orders[0], now_ms=0)
 
-    assert sum(next(made.levels(Side.SELL, 999))[1]) == whole - orders[0]
-    assert sum(next(made.levels(Side.SELL, 1_000))[1]) == whole
+    made.refill(now_ms=999)
+    assert sum(next(made.levels(Side.SELL))[1]) == whole - orders[0]
+    made.refill(now_ms=1_000)
+    assert sum(next(made.levels(Side.SELL))[1]) == whole
 
 
 def test_a_recorded_level_gives_only_what_was_there_until_it_is_gone() -> None:
@@ -83,11 +85,11 @@ def test_a_recorded_level_gives_only_what_was_there_until_it_is_gone() -> None:
     recorded.take(Side.SELL, price, money.quantity("8"), 0)
 
     recorded.follow(TapeBook(1, (), ((price, twelve),), whole=False))
-    assert list(recorded.levels(Side.SELL, 10**9)) == [(price, [Decimal(4)])]
+    assert list(recorded.levels(Side.SELL)) == [(price, [Decimal(4)])]
     recorded.follow(TapeBook(2, (), ((price, money.quantity("0")),), whole=False))
     recorded.follow(TapeBook(3, (), ((price, twelve),), whole=False))
 
-    assert list(recorded.levels(Side.SELL, 10**9)) == [(price, [Decimal(12)])]
+    assert list(recorded.levels(Side.SELL)) == [(price, [Decimal(12)])]
 
 
 def test_a_whole_recorded_book_replaces_what_stood_before() -> None:
@@ -97,7 +99,7 @@ def test_a_whole_recorded_book_replaces_what_stood_before() -> None:
 
     recorded.follow(TapeBook(1, ((high, ten),), (), whole=True))
 
-    assert [price for price, _ in recorded.levels(Side.BUY, 0)] == [high]
+    assert [price for price, _ in recorded.levels(Side.BUY)] == [high]
 
 
 def published(zombie: int, crossed: int) -> list[tuple[Price, Price]]:
@@ -107,7 +109,8 @@ def published(zombie: int, crossed: int) -> list[tuple[Price, Price]]:
     market = simulated.exchange.market(AITECH)
     tops = []
     for moment in range(200):
-        bids, asks = market.published_book(moment * 5_000, settings)
+        market.artefact_number = moment
+        bids, asks = market.published_book(settings)
         tops.append((next(iter(bids)), next(iter(asks))))
     return tops
 
