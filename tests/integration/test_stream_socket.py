@@ -25,6 +25,7 @@ from oto.infrastructure.alpha.states import (
 )
 from tests.integration.listeners import RememberingListener
 from tests.integration.stream_server import (
+    Handshaker,
     StreamServer,
     ack,
     bare_ack,
@@ -520,3 +521,76 @@ def test_no_thread_is_left(server: StreamServer, listener: RememberingListener) 
         listener.wait_state(Connected())
         assert "oto-test" in {thread.name for thread in threading.enumerate()}
     assert "oto-test" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_redirected_handshake_is_not_followed() -> None:
+    elsewhere = Handshaker(b"")
+    target = f"ws://127.0.0.1:{elsewhere.port}/"
+    redirecting = Handshaker(
+        f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    listener = RememberingListener()
+    stream = StreamSocket(f"ws://127.0.0.1:{redirecting.port}/", listener, QUICK)
+    stream.subscribe(["alpha@0123456789abcdef0123456789abcdef"])
+    stream.start()
+
+    listener.wait_lost(Loss.NOT_CONNECTED, 2)
+
+    assert stream.stop()
+    assert len(redirecting.heard) >= 2
+    assert elsewhere.heard == []
+    redirecting.close()
+    elsewhere.close()
+
+
+def test_no_cookie_of_one_socket_goes_out_with_another() -> None:
+    setting = Handshaker(
+        b"HTTP/1.1 302 Found\r\nSet-Cookie: awswaf=ANN; Domain=127.0.0.1\r\n"
+        b"Location: /\r\nContent-Length: 0\r\n\r\n"
+    )
+    for _ in range(2):
+        listener = RememberingListener()
+        stream = StreamSocket(f"ws://127.0.0.1:{setting.port}/", listener, QUICK)
+        stream.start()
+        listener.wait_lost(Loss.NOT_CONNECTED)
+        assert stream.stop()
+
+    assert len(setting.heard) >= 2
+    assert all(b"ANN" not in heard for heard in setting.heard)
+    setting.close()
+
+
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Handshaker(b"HTTP/1.1 200 OK\r\n\r\n")
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+    listener = RememberingListener()
+    stream = StreamSocket("ws://exchange.invalid/", listener, QUICK)
+    stream.start()
+
+    listener.wait_lost(Loss.NOT_CONNECTED)
+
+    assert stream.stop()
+    assert proxy.heard == []
+    proxy.close()
+
+
+def test_a_connection_with_a_refused_stream_is_never_told_to_be_subscribed() -> None:
+    with stream_server() as server:
+        server.reply = lambda command: (
+            refusal(command) if "bad" in command["params"] else ack(command)
+        )
+        listener = RememberingListener()
+        stream = StreamSocket(server.url, listener, QUICK)
+        stream.subscribe(["bad"])
+        stream.start()
+        listener.wait(lambda: bool(listener.refusals))
+        stream.subscribe(["good"])
+        server.commands(0, 2)
+        server.peer().json({"stream": "x@aggTrade", "data": {}})
+        listener.wait(lambda: bool(listener.drifts))
+
+        assert Subscribed() not in listener.states
+        stream.unsubscribe(["bad"])
+        listener.wait_state(Subscribed())
+        assert stream.stop()

@@ -4,8 +4,7 @@ Errors of httpx carry the request, and with it the session's headers: none of th
 file, neither raised nor as a cause or context.
 """
 
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeAlias
@@ -16,6 +15,7 @@ import msgspec
 
 from oto.domain.errors import ExchangeError, UnavailableError, UndecodableError
 from oto.infrastructure.alpha.credentials import Credentials
+from oto.infrastructure.alpha.deadline import Deadline, bounded_transport
 from oto.infrastructure.alpha.endpoints import Endpoint
 from oto.infrastructure.alpha.errors import Answer, is_challenged
 
@@ -71,12 +71,9 @@ class Client:
         base_url: str,
         credentials: Credentials | None,
         limits: Limits,
-        *,
-        trust_env: bool,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits
-        self._clock = clock
+        self._deadline = Deadline()
         self._has_session = credentials is not None
         self._http = httpx.Client(
             base_url=checked_base_url(base_url),
@@ -90,7 +87,8 @@ class Client:
                 pool=limits.pool_s,
             ),
             follow_redirects=False,
-            trust_env=trust_env,
+            transport=bounded_transport(self._deadline),
+            trust_env=False,
         )
 
     def close(self) -> None:
@@ -117,7 +115,8 @@ class Client:
             content=None if body is None else msgspec.json.encode(body),
             headers=_headers(trace_id, has_body=body is not None),
         )
-        return self._exchange(request)
+        with self._deadline.within(self._limits.whole_s):
+            return self._exchange(request)
 
     def _exchange(self, request: httpx.Request) -> Answer | NoAnswer:
         try:
@@ -134,17 +133,17 @@ class Client:
         except httpx.HTTPError as error:
             # Their texts can quote header lines: the type's name has to do.
             return NoAnswer(UnavailableError(f"cut off ({type(error).__name__})"), sent=True)
+        except Exception as error:  # noqa: BLE001 - a redirect to no URL, say: it may have left
+            reason = f"an answer that cannot be read ({type(error).__name__})"
+            return NoAnswer(UndecodableError(reason), sent=True)
 
     def _read(self, response: httpx.Response) -> Answer | NoAnswer:
-        until = self._clock() + self._limits.whole_s
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > self._limits.body_bytes:
                 size = self._limits.body_bytes
                 return NoAnswer(UndecodableError(f"the answer exceeds {size} bytes"), sent=True)
-            if self._clock() > until:
-                return NoAnswer(UnavailableError("the answer took too long"), sent=True)
         return Answer(
             status=response.status_code,
             content_type=response.headers.get("content-type", ""),

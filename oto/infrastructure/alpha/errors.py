@@ -46,6 +46,10 @@ _Branch: TypeAlias = type[
 Meaning: TypeAlias = RefusalReason | _Branch
 
 
+class ChallengedError(VerificationRequiredError):
+    """A challenge beside an answer that is no refusal: no promise of a write without effect."""
+
+
 class SupposedlySessionOverError(SessionOverError):
     """A text says so, under a code that we do not know: no promise of a write without effect."""
 
@@ -106,9 +110,10 @@ def classify(answer: Answer) -> Envelope | ExchangeError:
     if error := _by_status(answer):
         return error
     result = _by_body(answer)
-    if answer.challenged and not isinstance(result, Envelope):
-        return verification()
-    return result
+    if not answer.challenged or isinstance(result, Envelope):
+        return result
+    refused = not isinstance(result, UndecodableError | UnexpectedShapeError | FirewalledError)
+    return verification() if refused else ChallengedError(str(verification()))
 
 
 def verification() -> VerificationRequiredError:
@@ -213,9 +218,12 @@ _WITHOUT_EFFECT = (
 )
 
 
+_UNSURE = (SupposedlySessionOverError, ChallengedError)
+
+
 def of_a_write(error: ExchangeError, name: str) -> ExchangeError:
     """Return what an answer's error means for a write: itself, or that the outcome is unknown."""
-    if isinstance(error, _WITHOUT_EFFECT) and not isinstance(error, SupposedlySessionOverError):
+    if isinstance(error, _WITHOUT_EFFECT) and not isinstance(error, _UNSURE):
         return error
     return outcome_unknown(name, error)
 

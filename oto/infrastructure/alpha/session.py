@@ -1,10 +1,13 @@
 """One connection from its handshake to its end, used by one thread only."""
 
+import socket as tcp
+import ssl
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
+import websocket._handshake
 from websocket import (
     ABNF,
     WebSocket,
@@ -12,6 +15,8 @@ from websocket import (
     WebSocketException,
     WebSocketTimeoutException,
 )
+from websocket._cookiejar import SimpleCookieJar
+from websocket._url import parse_url
 
 from oto.infrastructure.alpha.frames import Method, Refused, command_text, without_listen_key
 from oto.infrastructure.alpha.states import CommandRefused, Loss, StreamTimings
@@ -52,6 +57,7 @@ class Session:
         self._clock = clock
         self._command_ids = command_ids
         self._told: dict[str, None] = {}
+        self._refused: frozenset[str] = frozenset()
         self._awaited: _Command | None = None
         self._news = False
         self.opened_at = self._heard_at = self._pushed_at = self._pinged_at = clock()
@@ -89,12 +95,16 @@ class Session:
         if awaited is None or refused.command_id not in {None, awaited.command_id}:
             return CommandRefused("", (), refused.code, refused.message)
         self._awaited = None
+        if awaited.method is Method.SUBSCRIBE:
+            self._refused |= frozenset(awaited.names)
         names = tuple(map(without_listen_key, awaited.names))
         return CommandRefused(awaited.method.value, names, refused.code, refused.message)
 
     def settled(self, wanted: Collection[str]) -> bool:
         """Tell, once per change, that all that is wanted is acknowledged."""
         if not self._news or self._awaited or self._told.keys() != set(wanted):
+            return False
+        if not self._refused.isdisjoint(wanted):
             return False
         self._news = False
         return bool(wanted)
@@ -173,8 +183,33 @@ def connect(socket: WebSocket, url: str, timings: StreamTimings) -> None:
     open_to: Callable[..., None] = socket.connect
     socket.settimeout(timings.connect_within_s)
     with as_loss(Loss.NOT_CONNECTED):
-        open_to(url, suppress_origin=True)
+        # Our own connection: the library would take proxies from the environment. No redirects:
+        # whoever they lead to must not be told the listen key.
+        open_to(url, socket=_dialled(url, timings), suppress_origin=True, redirect_limit=0)
     socket.settimeout(timings.poll_every_s)
+
+
+def _dialled(url: str, timings: StreamTimings) -> tcp.socket:
+    host, port, _, secure = parse_url(url)
+    dialled = tcp.create_connection((host, port), timings.connect_within_s)
+    try:
+        dialled.setsockopt(tcp.IPPROTO_TCP, tcp.TCP_NODELAY, 1)
+        if secure:
+            return ssl.create_default_context().wrap_socket(dialled, server_hostname=host)
+    except OSError:
+        dialled.close()
+        raise
+    return dialled
+
+
+class _Forgetful(SimpleCookieJar):
+    """The library keeps one jar for all sockets: one user's cookie would go out with another's."""
+
+    def add(self, set_cookie: str | None) -> None:
+        """Keep nothing."""
+
+
+websocket._handshake.CookieJar = _Forgetful()  # noqa: SLF001 - the library has no setting for it
 
 
 def close(socket: WebSocket) -> None:

@@ -40,7 +40,6 @@ class Settings:
     """
 
     limits: Limits = DEFAULT_LIMITS
-    trust_env: bool = False
     budget_wait_s: float = 5
     attempts: int = 3
     first_pause_s: float = 0.25
@@ -65,7 +64,7 @@ class Transport:
     ) -> None:
         self._settings = settings
         self._budget = budget or RateBudget()
-        self._client = Client(base_url, credentials, settings.limits, trust_env=settings.trust_env)
+        self._client = Client(base_url, credentials, settings.limits)
 
     def close(self) -> None:
         self._client.close()

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeAlias
@@ -74,6 +74,19 @@ def silence(until: threading.Event) -> Behaviour:
         handler.close_connection = True
 
     return wait
+
+
+def trickle(answer: bytes, until: threading.Event) -> Behaviour:
+    """Send the same piece of an answer's head again and again, until the client hangs up."""
+
+    def go_on(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        with suppress(OSError):
+            handler.wfile.write(answer)
+            while not until.wait(0.05):
+                handler.wfile.write(answer[-25:])
+
+    return go_on
 
 
 class QuietServer(ThreadingHTTPServer):

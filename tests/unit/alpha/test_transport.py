@@ -13,7 +13,7 @@ from oto.domain.orders import OrderId
 from oto.infrastructure.alpha.client import Limits
 from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.alpha.endpoints import LOGIN_PROBE
-from oto.infrastructure.alpha.errors import SupposedlySessionOverError
+from oto.infrastructure.alpha.errors import ChallengedError, SupposedlySessionOverError
 from oto.infrastructure.alpha.limits import RateBudget
 from oto.infrastructure.alpha.parse_account import nothing
 from oto.infrastructure.alpha.private import PrivateAlpha
@@ -93,6 +93,9 @@ def test_a_private_call_without_a_session_is_not_made(exchange: Exchange) -> Non
     assert exchange.seen == []
 
 
+VERIFICATION = tree.VerificationRequiredError
+
+
 @pytest.mark.parametrize(
     ("behaviour", "cause"),
     [
@@ -103,6 +106,13 @@ def test_a_private_call_without_a_session_is_not_made(exchange: Exchange) -> Non
         (server.html(403), tree.FirewalledError),
         (server.html(200), tree.FirewalledError),
         (Reply(302, headers={"location": "/elsewhere"}), tree.UndecodableError),
+        (Reply(302, headers={"location": "mailto:foo"}), tree.UndecodableError),
+        (Reply(307, headers={"location": "http:foo"}), tree.UndecodableError),
+        (Reply(308, headers={"location": "data:,x"}), tree.UndecodableError),
+        (Reply(200, b"{}", CHALLENGE), ChallengedError),
+        (Reply(200, b'{"code":"000000","data":"1', CHALLENGE), ChallengedError),
+        (Reply(200, b'{"code":"000000","success":false}', CHALLENGE), ChallengedError),
+        (Reply(200, b"<html>", CHALLENGE), ChallengedError),
         (Reply(404), tree.UndecodableError),
         (Reply(200, b"OK"), tree.UndecodableError),
         (Reply(200, b"x", {"content-encoding": "gzip"}), tree.UndecodableError),
@@ -145,7 +155,8 @@ def test_a_write_that_is_not_answered_in_time_is_sent_once(
         (server.refusal("100002001", ""), tree.SessionOverError),
         (server.refusal("481020", ""), tree.RefusedError),
         (server.refusal("351022", ""), tree.AccountRestrictedError),
-        (Reply(200, b"{}", CHALLENGE), tree.VerificationRequiredError),
+        (Reply(200, server.refusal("100001003", "").body, CHALLENGE), VERIFICATION),
+        (Reply(200, server.refusal("424242", "").body, CHALLENGE), VERIFICATION),
     ],
 )
 def test_a_write_without_effect_is_not_repeated_either(
@@ -222,14 +233,18 @@ def test_an_answer_beyond_the_bound_is_not_read_on(exchange: Exchange) -> None:
         alpha.token_list()
 
 
-def test_an_answer_that_trickles_is_given_up(exchange: Exchange) -> None:
-    exchange.script = [server.ok([])]
-    settings = Settings(limits=Limits(whole_s=-1), attempts=1)
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nx-a: ", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_an_answer_that_trickles_for_ever_is_given_up(
+    exchange: Exchange, credentials: Credentials, over: threading.Event, answer: bytes
+) -> None:
+    exchange.script = [server.trickle(answer, over)]
+    settings = Settings(limits=Limits(whole_s=0.5, read_s=0.4), attempts=1)
     with (
-        PublicAlpha(exchange.base_url, settings=settings) as alpha,
-        pytest.raises(tree.UnavailableError, match="too long"),
+        PrivateAlpha(exchange.base_url, credentials, settings=settings) as alpha,
+        pytest.raises(tree.OutcomeUnknownError, match="ReadTimeout"),
     ):
-        alpha.token_list()
+        alpha.place(BUY)
+    assert len(exchange.seen) == 1
 
 
 def test_a_symbol_is_sent_as_a_value_and_nothing_else(
