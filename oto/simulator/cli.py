@@ -64,7 +64,7 @@ def sim() -> None:
 @click.option(
     "--start-ms",
     type=click.IntRange(0, _LAST_MS),
-    help="First time of the clock, Unix ms [default: now].",
+    help="First time of the clock, Unix ms [default: now; 2026-01-01 if stepped].",
 )
 @click.option("--token-list", type=_EXISTING, help="A recorded token list to take symbols from.")
 @click.option("--exchange-info", type=_EXISTING, help="The exchange info that goes with it.")

@@ -1,6 +1,5 @@
 """The REST surface: one ASGI application that dispatches, checks the session and strikes faults."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +14,21 @@ from starlette.websockets import WebSocketClose
 
 from oto.simulator import calls_account, calls_orders, calls_public
 from oto.simulator.accounts import Account
+from oto.simulator.answers import (
+    LOST,
+    JsonAnswer,
+    after_effect,
+    before_effect,
+    refused,
+    web_page,
+)
 from oto.simulator.calls import Answer, Call, Endpoint, read_json
-from oto.simulator.faults import REST_FAULTS, Fault, FaultKind
+from oto.simulator.faults import REST_FAULTS, FaultKind
 from oto.simulator.refusals import Code, Refusal
 from oto.simulator.simulation import Simulation
 from oto.simulator.wire_extension import wire_of
 
 _MOST_BODY_BYTES = 1 << 20
-_HTML = "<html><head><title>ERROR: The request could not be satisfied</title></head></html>"
 
 _ALPHA = "/bapi/defi/v1/public/alpha-trade"
 _TOKENS = "/bapi/defi/v1/public/wallet-direct/buw/wallet/cex/alpha"
@@ -107,7 +113,7 @@ class Bapi:
         except ClientDisconnect:
             return
         if body is None:
-            await _html(413)(scope, receive, send)
+            await web_page(413)(scope, receive, send)
             return
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         request = Request(scope["method"], scope["path"], query, Headers(scope=scope), body)
@@ -123,7 +129,7 @@ class Bapi:
         """Answer a request; None is an answer that gets lost."""
         endpoint = ROUTES.get((request.method, request.path))
         if endpoint is None:
-            return _html(404)
+            return web_page(404)
         simulation = self._simulation
         simulation.catch_up()
         exchange = simulation.exchange
@@ -133,8 +139,8 @@ class Bapi:
         fault = exchange.faults.strike(REST_FAULTS, name, user, exchange.now_ms)
         if fault is not None:
             if fault.kind is FaultKind.ANSWER_LOST_BEFORE:
-                return _LOST
-            if early := _before(fault):
+                return LOST
+            if early := before_effect(fault):
                 return early
         answered = self._answer(request, endpoint, caller)
         if fault is not None and request.method != "GET":
@@ -142,7 +148,7 @@ class Bapi:
             outcome = {key: answered.content.get(key) for key in ("code", "data")}
             exchange.faults.add_detail(fault, msgspec.json.encode(outcome).decode())
         simulation.catch_up()
-        return answered if fault is None else await _after(fault, answered)
+        return answered if fault is None else await after_effect(fault, answered)
 
     def _caller(self, request: Request) -> Account | None:
         token = _cookies_of(request.headers).get("p20t", "")
@@ -157,72 +163,7 @@ class Bapi:
             call = Call(simulation.exchange, simulation.trading, request.query, body, caller)
             return JsonAnswer(_success(endpoint(call)))
         except Refusal as refusal:
-            return JsonAnswer(_refused(refusal.code, refusal.message))
-
-
-class JsonAnswer(Response):
-    """A JSON answer whose content can still be bent by a fault."""
-
-    media_type = "application/json"
-
-    def __init__(self, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        self.content = content
-        super().__init__(content, headers=headers)
-
-    def render(self, content: Any) -> bytes:  # noqa: ANN401 - Starlette's own signature
-        return msgspec.json.encode(content)
-
-
-_LOST = None
-
-
-def _before(fault: Fault) -> Response | None:
-    """Return the answer of a fault that keeps the request from taking effect, if it is one."""
-    early: Response | None = None
-    match fault.kind:
-        case FaultKind.SERVER_ERROR if not fault.after:
-            early = _html(fault.status)
-        case FaultKind.RATE_LIMITED:
-            wait = {"retry-after": str(fault.retry_after_s)}
-            early = Response("", 429, wait, media_type="text/plain")
-        case FaultKind.FIREWALL:
-            early = _html(403)
-        case FaultKind.CHALLENGE:
-            headers = {"risk_challenge_biz_no": f"{fault.fault_id:032x}"}
-            headers["risk_challenge_enable_flow"] = "true"
-            early = JsonAnswer(_refused(*Code.MFA_OPEN.value), headers)
-        case FaultKind.SESSION_EXPIRED:
-            early = JsonAnswer(_refused(*Code.SESSION_EXPIRED.value))
-        case FaultKind.UNKNOWN_CODE:
-            early = JsonAnswer(_refused(fault.code, "A code that nobody has seen"))
-        case _:
-            pass
-    return early
-
-
-async def _after(fault: Fault, answered: JsonAnswer) -> Response | None:
-    """Return what a fault makes of the answer of a request that took effect; None is lost."""
-    changed: Response | None = answered
-    match fault.kind:
-        case FaultKind.ANSWER_LOST_AFTER:
-            changed = _LOST
-        case FaultKind.LATE_ANSWER:
-            await asyncio.sleep(fault.delay_ms / 1000)
-        case FaultKind.SERVER_ERROR:
-            changed = _html(fault.status)
-        case FaultKind.NOT_JSON:
-            changed = _html(200)
-        case FaultKind.EXTRA_FIELDS:
-            changed = JsonAnswer(_with_extra(answered.content))
-        case FaultKind.MISSING_FIELDS:
-            changed = JsonAnswer(_with_missing(answered.content))
-        case _:
-            pass
-    return changed
-
-
-def _html(status: int) -> Response:
-    return Response(_HTML, status, media_type="text/html")
+            return JsonAnswer(refused(refusal.code, refusal.message))
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -264,37 +205,3 @@ def _success(answer: Answer) -> dict[str, Any]:
     content: dict[str, Any] = {"code": "000000", "message": None, "messageDetail": None}
     content |= {"data": answer.data, "success": True}
     return content if answer.total is None else content | {"total": answer.total}
-
-
-def _refused(code: str, message: str) -> dict[str, Any]:
-    if code == Code.SESSION_EXPIRED.value[0]:  # captured: no data, no messageDetail
-        return {"code": code, "message": message, "success": False}
-    content: dict[str, Any] = {"code": code, "message": message, "messageDetail": None}
-    return content | {"data": None, "success": False}
-
-
-def _with_extra(content: Any) -> Any:  # noqa: ANN401 - walks any JSON
-    if isinstance(content, dict):
-        kept = {key: _with_extra(value) for key, value in content.items()}
-        return kept | {"addedLater": {"nobody": ["has", "seen"]}}
-    return [_with_extra(one) for one in content] if isinstance(content, list) else content
-
-
-_ESSENTIAL = frozenset(
-    {
-        *("orderId", "workingOrderId", "symbol", "alphaId", "tickSize", "buyerCommission"),
-        *("free", "funding", "list", "totalVolume", "sumScore", "lastUpdateId", "p", "qty"),
-    }
-)
-
-
-def _with_missing(content: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(content.get("data"), dict | list):
-        return {key: value for key, value in content.items() if key != "data"}
-    return content | {"data": _without(content["data"])}
-
-
-def _without(content: Any) -> Any:  # noqa: ANN401 - walks any JSON
-    if isinstance(content, dict):
-        return {key: _without(value) for key, value in content.items() if key not in _ESSENTIAL}
-    return [_without(one) for one in content] if isinstance(content, list) else content

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -204,8 +205,9 @@ def stream_server() -> Iterator[StreamServer]:
 class Handshaker:
     """A TCP server that answers one handshake with given bytes and keeps what it was sent."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, secure: ssl.SSLContext | None = None) -> None:
         self._answer = answer
+        self._secure = secure
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.heard: list[bytes] = []
         self.port: int = self._listening.getsockname()[1]
@@ -213,12 +215,18 @@ class Handshaker:
         self._thread.start()
 
     def _serve(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # it was closed
             while True:
                 client, _ = self._listening.accept()
-                with client:
-                    self.heard.append(client.recv(65_536))
-                    client.sendall(self._answer)
+                with suppress(OSError), client:  # the client gave up
+                    self._answer_one(client)
+
+    def _answer_one(self, client: socket.socket) -> None:
+        if self._secure:
+            client = self._secure.wrap_socket(client, server_side=True)
+        with client:
+            self.heard.append(client.recv(65_536))
+            client.sendall(self._answer)
 
     def close(self) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)

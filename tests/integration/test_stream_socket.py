@@ -1,11 +1,17 @@
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
 from oto.domain.errors import UndecodableError, UnexpectedShapeError
@@ -594,3 +600,52 @@ def test_a_connection_with_a_refused_stream_is_never_told_to_be_subscribed() -> 
         stream.unsubscribe(["bad"])
         listener.wait_state(Subscribed())
         assert stream.stop()
+
+
+def test_a_secure_socket_talks_only_to_a_host_that_its_certificate_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = self_signed("localhost", tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    secure = Handshaker(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", context)
+
+    for host in ("127.0.0.1", "localhost"):
+        assert secure.heard == []
+        listener = RememberingListener()
+        stream = StreamSocket(f"wss://{host}:{secure.port}/", listener, QUICK)
+        stream.start()
+        listener.wait_lost(Loss.NOT_CONNECTED)
+        assert stream.stop()
+
+    assert secure.heard[0].startswith(b"GET / HTTP/1.1")
+    secure.close()
+
+
+def self_signed(name: str, folder: Path) -> tuple[Path, Path]:
+    """Write a certificate for a host name, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths

@@ -158,7 +158,8 @@ class PrivateAlpha:
         return self._all_pages(query | ({"baseAsset": base_asset} if base_asset else {}))
 
     def _all_pages(self, query: dict[str, str | int]) -> list[OrderRow]:
-        # Orders that arrive meanwhile push rows to the next page: rows come twice, none is missed.
+        # Orders that arrive meanwhile push rows to the next page, so rows come twice. What closes
+        # while the pages are read can be missing: the next read has it.
         found: dict[tuple[Symbol, OrderId], OrderRow] = {}
         for page in range(1, _MOST_PAGES + 1):
             rows, total = self._page(query | {"page": page})
