@@ -24,7 +24,7 @@ from oto.simulator.truth import truth_bytes
 
 Act = Callable[[Request, Body], Any]
 
-_SLICE_MS = 10_000
+_SLICE_MS = 60_000
 
 _WALLETS = ("funding", "spot", "earn")
 _FLAGS = ("terms_accepted", "session_live")
@@ -95,7 +95,7 @@ class _Control:
                 raise BadControlError("the clock is the wall's; start with --stepped to step it")
             body = _object(await request.body())
             end_ms = self._exchange.now_ms + control_input.whole(
-                body.get("ms"), "ms", control_input.YEAR_MS
+                body.get("ms"), "ms", control_input.MONTH_MS
             )
         except ClientDisconnect:
             return Response(status_code=400)

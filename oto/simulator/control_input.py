@@ -16,6 +16,7 @@ Body = dict[str, Any]
 BookRows = list[tuple[Price, list[Quantity]]]
 
 YEAR_MS = 366 * 86_400_000
+MONTH_MS = 31 * 86_400_000
 _MOST_COUNT = 10**15
 _MOST_HELD = 10**15
 _HELD_DECIMALS = 12

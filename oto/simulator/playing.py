@@ -44,6 +44,7 @@ class Player:
         """
         for listing in listings:
             self._exchange.markets[listing.rules.symbol] = self._open(listing)
+        self._watch_artefacts()
 
     def play(self, market: Market, event: TapeEvent) -> None:
         """Let one event of a tape happen now."""
@@ -74,7 +75,6 @@ class Player:
         start = first.price if isinstance(first, TapeTrade) else listing.first_price
         liquidity = self._liquidity(listing, start or listing.first_price, seed)
         market = Market(listing, Matcher(liquidity), seed, events, self._exchange.next_event_id())
-        self._watch_artefacts(market)
         if first is not None:
             market.tape_start_ms = first.at_ms
             self._schedule(market, first)
@@ -94,16 +94,18 @@ class Player:
             return RecordedBook()
         return SyntheticBook(listing.rules, self._exchange.settings.book, start, seed)
 
-    def _watch_artefacts(self, market: Market) -> None:
-        """Give the book a new id whenever a zombie or crossed level comes or goes."""
-        exchange = self._exchange
+    def _watch_artefacts(self) -> None:
+        """Give a book a new id whenever a zombie or crossed level comes or goes in it."""
+        exchange, settings = self._exchange, self._exchange.settings
 
         def happen() -> None:
-            shown = market.artefacts(exchange.settings)
-            market.artefact_number += 1
-            if market.artefacts(exchange.settings) != shown or any(shown):
-                self._settlement.move_book(market)
-            self._watch_artefacts(market)
+            if settings.zombie_per_mille or settings.crossed_per_mille:
+                for market in exchange.markets.values():
+                    before = market.artefacts(settings)
+                    market.artefact_number += 1
+                    if any(before) or any(market.artefacts(settings)):
+                        self._settlement.move_book(market)
+            self._watch_artefacts()
 
         exchange.at(exchange.now_ms + ARTEFACT_MS, happen)
 
