@@ -38,12 +38,15 @@ def place_oto(call: Call) -> Answer:
 
 
 def cancel(call: Call) -> Answer:
+    """Answer a cancel by symbol, or by its two assets as in 2025."""
     order_id = str(call.field("orderId"))
     if not (order_id.isascii() and order_id.isdigit()):
         raise Refusal(Code.INVALID_FORMAT)
     if len(order_id) > _MOST_ID_DIGITS:
         raise Refusal(Code.NOT_FOUND)
-    call.trading.cancel(call.account, str(call.field("symbol")), int(order_id))
+    by_assets = "symbol" not in call.body
+    symbol = _symbol_of_assets(call) if by_assets else str(call.field("symbol"))
+    call.trading.cancel(call.account, symbol, int(order_id))
     return Answer(None)
 
 
@@ -109,16 +112,19 @@ def _asked(call: Call, side: str, price: str, quantity: str) -> Asked:
         wanted = Side(call.field(side))
     except ValueError:
         raise Refusal(Code.INVALID_FORMAT) from None
-    symbol = Symbol(f"{call.field('baseAsset')}{call.field('quoteAsset')}")
     payment, wallet = _payment(call.field("paymentDetails"))
     return Asked(
-        symbol,
+        _symbol_of_assets(call),
         wanted,
         money.Price(_figure(call.field(price))),
         money.Quantity(_figure(call.field(quantity))),
         payment,
         wallet,
     )
+
+
+def _symbol_of_assets(call: Call) -> Symbol:
+    return Symbol(f"{call.field('baseAsset')}{call.field('quoteAsset')}")
 
 
 def _payment(details: Any) -> tuple[Decimal, str]:  # noqa: ANN401 - what a JSON body holds

@@ -99,17 +99,6 @@ class Exchange:
         self.accounts[account.session_token] = account
         return account
 
-    def account_named(self, name: str) -> Account:
-        """Return an account by its name.
-
-        Raises:
-            Refusal: there is none.
-        """
-        for account in self.accounts.values():
-            if account.name == name:
-                return account
-        raise Refusal(Code.NOT_FOUND)
-
     def market(self, symbol: str) -> Market:
         """Return a listed market.
 

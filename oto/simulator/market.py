@@ -77,20 +77,29 @@ class Market:
         bids, asks = self.tradable_book()
         if not (bids and asks):
             return bids, asks
-        rules = self.listing.rules
-        best_bid, best_ask = next(iter(bids)), next(iter(asks))
-        shown = bids
         zombie, crossed = self.artefacts(settings)
+        if not (zombie or crossed):
+            return bids, asks
+        on_bids = self._draw("side") % 2 == 0
+        best, side = (next(iter(asks)), bids) if on_bids else (next(iter(bids)), asks)
+        stale: Levels = {}
         if zombie:
             # 3 to 40 % off the market, with a huge quantity: a level that nobody removed.
-            percent = 103 + zlib.crc32(self._key("far")) % 38
-            huge = Quantity(sum(bids.values(), Decimal(0)) * 50)
-            shown = {rules.price_ceil(best_ask * percent / 100): huge, **bids}
+            far = 300 + 100 * (self._draw("far") % 38)
+            huge = Quantity(sum(side.values(), Decimal(0)) * 50)
+            stale[self._beyond(best, far, above=on_bids)] = huge
         if crossed:
-            shown = {rules.price_ceil(best_ask * 10_002 / 10_000): bids[best_bid], **shown}
-        if shown is bids:
-            return bids, asks
-        return dict(sorted(shown.items(), reverse=True)), asks
+            stale[self._beyond(best, 2, above=on_bids)] = next(iter(side.values()))
+        shown = dict(sorted({**stale, **side}.items(), reverse=on_bids))
+        return (shown, asks) if on_bids else (bids, shown)
+
+    def _beyond(self, best: Price, basis_points: int, *, above: bool) -> Price:
+        """Return a price so far on the wrong side of the opposite best price, on the grid."""
+        rules = self.listing.rules
+        if above:
+            return rules.price_ceil(best * (10_000 + basis_points) / 10_000)
+        below = rules.price_floor(best * (10_000 - basis_points) / 10_000)
+        return max(below, Price(rules.tick_size))
 
     def artefacts(self, settings: Settings) -> tuple[bool, bool]:
         """Tell whether a zombie level stands in the published book now, and a crossed one."""

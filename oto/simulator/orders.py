@@ -61,21 +61,13 @@ class Order:
     def open(self) -> bool:
         return self.live or self.status is OrderStatus.PENDING
 
-    @property
-    def pays_with(self) -> str:
-        rules = self.listing.rules
-        return rules.quote_asset if self.side is Side.BUY else rules.base_asset
-
     def accepts(self, price: Price) -> bool:
         return price <= self.price if self.side is Side.BUY else price >= self.price
 
     @property
     def average_price(self) -> Price:
-        return money.average_price_half_up(self.quote, self.executed, self.price_decimals)
-
-    @property
-    def price_decimals(self) -> int:
-        return self.listing.rules.price_precision
+        decimals = self.listing.rules.price_precision
+        return money.average_price_half_up(self.quote, self.executed, decimals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("POST", f"{_PLACE}/oto-order/place"): calls_orders.place_oto,
     ("POST", f"{_TRADE}/oto-order/place"): calls_orders.place_oto,
     ("POST", f"{_TRADE}/order/cancel"): calls_orders.cancel,
+    ("POST", f"{_PLACE}/order/cancel"): calls_orders.cancel,
     ("POST", f"{_TRADE}/order/cancel-all"): calls_orders.cancel_all,
     ("GET", f"{_TRADE}/order/get-open-order"): calls_orders.open_orders,
     ("GET", f"{_TRADE}/order/get-order-history-merge"): calls_orders.history,
@@ -82,6 +83,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("GET", f"{_TRADE}/order/get-user-trades"): calls_orders.user_trades,
     ("POST", f"{_TRADE}/get-listen-key"): calls_orders.listen_key,
     ("PUT", f"{_TRADE}/get-listen-key"): calls_orders.listen_key,
+    ("PUT", f"{_TRADE}/userDataStream"): calls_orders.listen_key,
     ("POST", f"{_TRADE}/stream/get-listen-key"): calls_orders.listen_key,
 }
 

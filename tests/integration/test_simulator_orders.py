@@ -235,6 +235,39 @@ def test_a_pending_leg_that_activates_in_parts_sells_each_part(exchange: Exchang
     assert Decimal(legs[pending]["executed"]) == Decimal("49.99")
 
 
+@pytest.mark.parametrize("prefix", ["asset", "defi"])
+def test_a_cancel_in_the_form_of_2025_is_accepted(exchange: Exchange, prefix: str) -> None:
+    headers = exchange.add_user()
+    exchange.set_book(AITECH, asks=[], bids=[])
+    order_id = place(exchange, headers, plain_body("BUY", "0.2", "50", payment("0.2", "50")))
+
+    old = {"orderId": order_id, "baseAsset": "ALPHA_373", "quoteAsset": "USDT"}
+    answer = exchange.post(f"/bapi/{prefix}/v1/private/alpha-trade/order/cancel", headers, old)
+
+    assert answer["success"] is True
+    assert statuses(exchange) == {order_id: "CANCELED"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "get-listen-key"),
+        ("PUT", "get-listen-key"),
+        ("PUT", "userDataStream"),
+        ("POST", "stream/get-listen-key"),
+    ],
+)
+def test_a_listen_key_is_had_and_kept_in_every_form(
+    exchange: Exchange, method: str, path: str
+) -> None:
+    headers = exchange.add_user()
+    first = exchange.post(f"{TRADE}/get-listen-key", headers, {})["data"]
+
+    again = exchange.http.request(method, f"{TRADE}/{path}", headers=headers).json()
+
+    assert again["data"] == first
+
+
 def test_cancel_at_a_closed_or_foreign_order_is_refused(exchange: Exchange) -> None:
     ann, bob = exchange.add_user("ann"), exchange.add_user("bob")
     exchange.set_book(AITECH, asks=[], bids=[])

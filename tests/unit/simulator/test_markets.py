@@ -129,6 +129,14 @@ def test_now_and_then_the_published_book_is_crossed_or_holds_a_zombie_level() ->
     assert min(zombies) >= Decimal("1.03")
 
 
+def test_wrong_levels_stand_on_either_side_of_the_published_book() -> None:
+    calm_bid, calm_ask = published(0, 0)[0]
+
+    for tops in (published(200, 0), published(0, 200)):
+        assert {bid for bid, ask in tops if ask == calm_ask} > {calm_bid}
+        assert {ask for bid, ask in tops if bid == calm_bid} > {calm_ask}
+
+
 @given(st.integers(min_value=0, max_value=4 * 10**12), st.sampled_from(sorted(INTERVALS_MS)))
 def test_every_moment_lies_in_the_candle_that_is_opened_for_it(at_ms: int, interval: str) -> None:
     opened_ms = opened(at_ms, interval)
