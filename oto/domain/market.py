@@ -81,6 +81,11 @@ class SymbolRules:
         if self.tick_size <= 0 or self.lot_step <= 0:
             raise ValueError(f"{self.symbol}: tick size and lot step must be above zero")
 
+    @property
+    def least_price(self) -> Price:
+        """Return the lowest price that an order may have: on the grid, in range, above zero."""
+        return Price(max(self.price_ceil(self.min_price), self.tick_size))
+
     def price_floor(self, value: Decimal) -> Price:
         return Price(money.floor_to(value, self.tick_size))
 

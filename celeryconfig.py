@@ -1,0 +1,1 @@
+"""Settings of Celery: constants only."""

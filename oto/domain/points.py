@@ -1,0 +1,31 @@
+"""Volume points: what the exchange gives for a UTC day's counted volume (PROTOCOL §6)."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from oto.domain.money import Amount
+
+_DAY = timedelta(days=1)
+
+
+def volume_points_floor(counted: Amount) -> int:
+    """Return floor(log2(counted USD)), zero below 2 USD."""
+    return max(int(counted).bit_length() - 1, 0)
+
+
+def counted_for(points: int) -> Amount:
+    """Return the counted USD of one UTC day that give so many volume points."""
+    return Amount(Decimal(2) ** points) if points > 0 else Amount(Decimal(0))
+
+
+def day_of(moment: datetime) -> date:
+    """Return the UTC day of a moment."""
+    return moment.astimezone(UTC).date()
+
+
+def day_began_at(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def day_ends_at(day: date) -> datetime:
+    return day_began_at(day) + _DAY
