@@ -8,6 +8,7 @@ from enum import Enum
 from typing import NewType
 
 from oto.domain import money
+from oto.domain.job import Reason
 from oto.domain.leg import (
     UNRESOLVED,
     ImpossibleTransitionError,
@@ -101,7 +102,8 @@ TRANSITIONS: Mapping[tuple[CyclePhase, CycleEvent], CyclePhase] = {
 class Cycle:
     """One cycle with all its legs: `legs` are working, pending, then the exits in their order.
 
-    `rung` counts the exits that were tried since the inventory was last given up for parked.
+    `rung` counts the exits that were tried since the inventory was last given up for parked;
+    `lost_reason` is why the answer to the last lost POST did not come.
     """
 
     cycle_id: CycleId
@@ -113,6 +115,7 @@ class Cycle:
     multiplier: int = 1
     rung: int = 0
     looked_at: datetime | None = None
+    lost_reason: Reason | None = None
 
     @property
     def working(self) -> Leg:

@@ -1,0 +1,130 @@
+"""Reading a cycle from the exchange: what polling does, and how lost answers are resolved."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from oto.application.ports import Exchange, Work
+from oto.domain import matching, placing
+from oto.domain.cycle import Cycle
+from oto.domain.events import EventKind
+from oto.domain.job import NEEDS_HUMAN, JobEvent, Reason
+from oto.domain.leg import UNRESOLVED, Leg, LegEvent, LegFill, LegKind, SeenOrder, with_fill
+from oto.domain.market import AlphaId, Symbol
+from oto.domain.matching import Absent, Adopted, Ambiguous, StillUnknown
+from oto.domain.orders import OrderId, OrderRow
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the exchange showed of a cycle: rows of orders, and fills by order id."""
+
+    read_at: datetime
+    symbol: Symbol
+    rows: Sequence[OrderRow]
+    fills: Mapping[OrderId, Sequence[LegFill]]
+
+    def apply(self, work: Work) -> bool:
+        """Store it; return False if the job needs a human now."""
+        cycle = work.view.cycle
+        if cycle is None:
+            return True
+        work.save(replace(self._with_fills(self._with_rows(cycle)), looked_at=self.read_at))
+        return all([self._resolve(work, leg) for leg in _lost(cycle)])
+
+    def _with_rows(self, cycle: Cycle) -> Cycle:
+        for row in self.rows:
+            leg = cycle.leg_of(row.order_id)
+            if leg is not None and row.symbol == self.symbol:
+                cycle = placing.seen(cycle, leg, seen_row(row))
+        return cycle
+
+    def _with_fills(self, cycle: Cycle) -> Cycle:
+        for order_id, fills in self.fills.items():
+            for fill in fills:
+                if (leg := cycle.leg_of(order_id)) is not None:
+                    cycle = cycle.with_leg(with_fill(leg, fill))
+        return cycle
+
+    def _resolve(self, work: Work, leg: Leg) -> bool:
+        """Conclude what can be concluded of a lost leg; return False if a human has to."""
+        cycle = work.view.cycle
+        if cycle is None:
+            return True
+        outcome = matching.match(leg, self.symbol, self.rows, work.owned(), self.read_at)
+        match outcome:
+            case Adopted(row, partner):
+                ids = [row.order_id, *([partner.order_id] if partner is not None else [])]
+                work.save(self._with_rows(placing.accepted(cycle, leg, ids)))
+                work.note(EventKind.ADOPTED, order_ids=ids)
+                work.apply_waiting_reports()
+            case Absent():
+                work.save(placing.all_legs(cycle, leg, LegEvent.PROVE_ABSENT))
+                work.note(EventKind.PROVEN_ABSENT, price=leg.price, quantity=leg.quantity)
+                return not _end_for(work, cycle.lost_reason)
+            case Ambiguous(order_ids):
+                work.note(EventKind.AMBIGUOUS, order_ids=order_ids)
+                work.end(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, ", ".join(order_ids))
+                return False
+            case StillUnknown(counted):
+                work.save(cycle.with_leg(counted))
+        return True
+
+
+def look(
+    exchange: Exchange,
+    cycle: Cycle,
+    symbol: Symbol,
+    base_asset: AlphaId | None,
+    now: Callable[[], datetime],
+) -> Seen:
+    """Read the orders of a cycle, and the fills that are told nowhere yet.
+
+    Open orders are read first: what closes between the two reads is then among the closed ones.
+    """
+    read_at = now()
+    rows = list(exchange.open_orders())
+    shown = {row.order_id for row in rows if row.symbol == symbol}
+    if any(_is_missing(leg, shown) for leg in cycle.legs):
+        start_at = cycle.planned_at - matching.SKEW
+        rows += exchange.closed_orders(base_asset, start_at, now() + matching.SKEW)
+    mine = [row for row in rows if row.symbol == symbol]
+    fills = {
+        order_id: exchange.fills(symbol, order_id) for order_id in _with_untold_fills(cycle, mine)
+    }
+    return Seen(read_at, symbol, mine, fills)
+
+
+def seen_row(row: OrderRow) -> SeenOrder:
+    """Return what a row of REST says of an order."""
+    return SeenOrder(
+        row.order_id, matching.list_id_of(row), row.status, row.quantity, row.executed_quantity
+    )
+
+
+def _is_missing(leg: Leg, shown: set[OrderId]) -> bool:
+    if leg.state in UNRESOLVED:
+        return True
+    return leg.order_id is not None and not leg.final and leg.order_id not in shown
+
+
+def _with_untold_fills(cycle: Cycle, rows: Sequence[OrderRow]) -> Iterator[OrderId]:
+    executed = {row.order_id: row.executed_quantity for row in rows}
+    for leg in cycle.legs:
+        if leg.order_id is not None:
+            seen = max(leg.executed, executed.get(leg.order_id, leg.executed))
+            if leg.filled_quantity < seen:
+                yield leg.order_id
+
+
+def _lost(cycle: Cycle) -> Iterator[Leg]:
+    """Return the legs that stand for a lost POST each: of an OTO, the working one."""
+    return (leg for leg in cycle.unresolved() if leg.kind is not LegKind.PENDING)
+
+
+def _end_for(work: Work, lost_reason: Reason | None) -> bool:
+    """Call for the human that the lost answer asked for, now that nothing is open."""
+    if lost_reason not in NEEDS_HUMAN or lost_reason is None:
+        return False
+    work.end(JobEvent.NEED_HUMAN, lost_reason, "the order was not placed")
+    return True
