@@ -129,7 +129,7 @@ class _Turn:
             if not self._act():
                 return
         with self._open() as work:
-            self._sleep(work, Sleep(work.view.now))
+            self._sleep(work, Sleep(work.now))
 
     def fail(self, error: Exception) -> None:
         """Take the job out of the loop because of a fault of our own."""
@@ -148,7 +148,7 @@ class _Turn:
 
     def _carry_out(self) -> bool:
         with self._open() as work:
-            decision = decide(work.view)
+            decision = decide(work.view())
             leg = self._within(work, decision)
         match decision:
             case Sleep(until=until):
@@ -172,20 +172,20 @@ class _Turn:
 
     def _within(self, work: Work, decision: Decision) -> Leg | None:
         """Do what belongs into the transaction of the decision; return a leg to send."""
-        cycle = work.view.cycle
+        cycle = work.cycle
         match decision:
             case Place(approved):
                 return work.plan(approved.order).working
             case Exit(approved):
                 return work.plan_exit(approved.order)
             case Cancel(leg) if cycle is not None:
-                work.save(placing.cancelling(cycle, leg, work.view.now))
-                work.note(EventKind.CANCEL_SENT, order_id=leg.order_id, kind=leg.kind)
+                work.save(placing.cancelling(cycle, leg, work.now))
+                work.note(EventKind.CANCEL_SENT, order_id=leg.order_id, leg=leg.kind)
             case Park(reason, detail) if cycle is not None:
-                work.save(cycle_after(cycle, CycleEvent.PARK, work.view.now))
+                work.save(cycle_after(cycle, CycleEvent.PARK, work.now))
                 work.note(EventKind.CYCLE_CHANGED, phase="parked", why=reason, detail=detail)
             case Unpark() if cycle is not None:
-                work.save(cycle_after(cycle, CycleEvent.UNPARK, work.view.now))
+                work.save(cycle_after(cycle, CycleEvent.UNPARK, work.now))
                 work.note(EventKind.CYCLE_CHANGED, phase="exiting")
             case Sleep():
                 self._sleep(work, decision)
@@ -196,11 +196,13 @@ class _Turn:
         return None
 
     def _recover(self, work: Work) -> None:
-        cycle, job = work.view.cycle, work.view.job
-        if cycle is not None and (found := placing.recovered(cycle, work.view.now)) != cycle:
+        cycle, job = work.cycle, work.job
+        if cycle is not None and (found := placing.recovered(cycle, work.now)) != cycle:
             work.save(found)
-            work.note(EventKind.LOST, why="an earlier turn ended between its intent and its outcome")
-        today = points.day_of(work.view.now)
+            work.note(
+                EventKind.LOST, why="an earlier turn ended between its intent and its outcome"
+            )
+        today = points.day_of(work.now)
         if job.target.kind is TargetKind.POINTS and job.target.day != today:
             work.roll_day(today)
 
@@ -230,20 +232,20 @@ class _Turn:
     def _mark_sending(self, leg: Leg) -> bool:
         """Commit that the POST is about to leave, unless a halt stands before it."""
         with self._open() as work:
-            cycle = work.view.cycle
+            cycle = work.cycle
             if cycle is None:
                 raise FencedError
             if (halted := work.halted()) is not None:
-                work.save(placing.recovered(cycle, work.view.now))
+                work.save(placing.recovered(cycle, work.now))
                 work.note(EventKind.HELD_BACK, why=halted)
                 return False
-            work.save(placing.sending(cycle, leg, work.view.now))
-            work.note(EventKind.SENDING, price=leg.price, quantity=leg.quantity, kind=leg.kind)
+            work.save(placing.sending(cycle, leg, work.now))
+            work.note(EventKind.SENDING, price=leg.price, quantity=leg.quantity, leg=leg.kind)
         return True
 
     def _placed(self, leg: Leg, order_ids: tuple[OrderId, ...]) -> None:
         with self._open() as work:
-            if (cycle := work.view.cycle) is not None:
+            if (cycle := work.cycle) is not None:
                 work.save(placing.accepted(cycle, _current(cycle.legs, leg), order_ids))
                 work.note(EventKind.PLACED, order_ids=order_ids)
                 work.apply_waiting_reports()
@@ -252,7 +254,7 @@ class _Turn:
         met = trouble(error)
         self._log.warning("placement_outcome_unknown", reason=met.reason.name)
         with self._open() as work:
-            if (cycle := work.view.cycle) is not None:
+            if (cycle := work.cycle) is not None:
                 lost = placing.all_legs(cycle, _current(cycle.legs, leg), LegEvent.LOSE)
                 work.save(replace(lost, lost_reason=met.reason))
                 work.note(EventKind.LOST, why=met.reason, detail=met.detail)
@@ -260,7 +262,7 @@ class _Turn:
 
     def _refused(self, leg: Leg, error: ExchangeError) -> None:
         with self._open() as work:
-            if (cycle := work.view.cycle) is not None:
+            if (cycle := work.cycle) is not None:
                 current = _current(cycle.legs, leg)
                 work.save(placing.all_legs(cycle, current, LegEvent.REFUSE))
                 work.note(EventKind.REFUSED, why=trouble(error).reason, detail=str(error))
@@ -268,7 +270,7 @@ class _Turn:
 
     def _not_sent(self, leg: Leg, why: str) -> bool:
         with self._open() as work:
-            if (cycle := work.view.cycle) is not None:
+            if (cycle := work.cycle) is not None:
                 current = _current(cycle.legs, leg)
                 work.save(placing.all_legs(cycle, current, LegEvent.REFUSE))
                 work.note(EventKind.HELD_BACK, why=why)
@@ -291,7 +293,7 @@ class _Turn:
 
     def _look(self) -> bool:
         with self._open() as work:
-            cycle, rules = work.view.cycle, work.view.situation.rules
+            cycle, rules = work.cycle, work.rules
         if cycle is None:
             return True
         base_asset = None if rules is None else rules.base_asset
@@ -313,7 +315,7 @@ class _Turn:
             if met.reason in NEEDS_HUMAN:
                 work.end(JobEvent.NEED_HUMAN, met.reason, met.detail)
                 return
-            until = work.view.now + timedelta(seconds=met.pause_s)
+            until = work.now + timedelta(seconds=met.pause_s)
             self._sleep(work, Sleep(until, met.reason, met.detail))
         self._wake_at(met.pause_s)
 

@@ -26,11 +26,11 @@ class Seen:
 
     def apply(self, work: Work) -> bool:
         """Store it; return False if the job needs a human now."""
-        cycle = work.view.cycle
+        cycle = work.cycle
         if cycle is None:
             return True
         work.save(replace(self._with_fills(self._with_rows(cycle)), looked_at=self.read_at))
-        return all([self._resolve(work, leg) for leg in _lost(cycle)])
+        return all(self._resolve(work, leg) for leg in _lost(cycle))
 
     def _with_rows(self, cycle: Cycle) -> Cycle:
         for row in self.rows:
@@ -48,7 +48,7 @@ class Seen:
 
     def _resolve(self, work: Work, leg: Leg) -> bool:
         """Conclude what can be concluded of a lost leg; return False if a human has to."""
-        cycle = work.view.cycle
+        cycle = work.cycle
         if cycle is None:
             return True
         outcome = matching.match(leg, self.symbol, self.rows, work.owned(), self.read_at)

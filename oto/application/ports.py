@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from oto.domain.account import AssetWallets
+from oto.domain.account import AlphaHolding, AssetWallets
 from oto.domain.cycle import Cycle
 from oto.domain.decisions import View
 from oto.domain.events import EventKind
-from oto.domain.job import JobEvent, JobId, Reason, UserId
+from oto.domain.job import Job, JobEvent, JobId, Reason, UserId
 from oto.domain.leg import Leg, LegFill
-from oto.domain.market import AlphaId, Symbol
+from oto.domain.market import AlphaId, Symbol, SymbolRules
 from oto.domain.money import Amount
 from oto.domain.orders import (
     ExecutionReport,
@@ -98,6 +98,8 @@ class Exchange(Protocol):
 
     def usdt_wallets(self) -> AssetWallets: ...
 
+    def alpha_holdings(self) -> Sequence[AlphaHolding]: ...
+
     def terms_accepted(self) -> bool: ...
 
     def counted_today(self) -> Amount:
@@ -116,7 +118,21 @@ class Exchanges(Protocol):
 class Work(Protocol):
     """One transaction of a turn: the job's row is locked, and its epoch was checked."""
 
-    view: View
+    @property
+    def now(self) -> datetime: ...
+
+    @property
+    def job(self) -> Job: ...
+
+    @property
+    def cycle(self) -> Cycle | None:
+        """The job's unfinished cycle, as it was saved last."""
+
+    @property
+    def rules(self) -> SymbolRules | None: ...
+
+    def view(self) -> View:
+        """Return all that a decision is made of."""
 
     def plan(self, order: OtoOrder) -> Cycle:
         """Store the intent of a new cycle."""
@@ -177,6 +193,9 @@ class Ledger(Protocol):
 
     def wake_after_gap(self, user_id: UserId) -> Sequence[Wake]:
         """Make every unfinished cycle of a user be read from the exchange at once."""
+
+    def prune(self) -> int:
+        """Drop reports that were applied days ago and return how many."""
 
     def due(self, most: int) -> Sequence[Wake]:
         """Return wake-ups of jobs whose time is there and whom no turn has."""

@@ -83,6 +83,11 @@ def sim() -> None:
     show_default=True,
     help="Where the accounts' headers and cookies are written, with --users.",
 )
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Go on with the accounts and orders in this file, and keep them there.",
+)
 @click.option("--faults", type=_EXISTING, help="A JSON file of faults to switch on.")
 @click.option(
     "--partial-fill",

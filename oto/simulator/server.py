@@ -4,21 +4,28 @@ import json
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 
 from oto.simulator.app import create_app
+from oto.simulator.saved import BadStateError
 from oto.simulator.simulation import Simulation
+from oto.simulator.state_file import StateFile
 from oto.simulator.wire_extension import HttpProtocol, SocketProtocol
 
 
 class Server(uvicorn.Server):
     """uvicorn that says when it is ready, and ends with 0 after SIGTERM or Ctrl-C."""
 
-    def __init__(self, simulation: Simulation, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        simulation: Simulation,
+        on_ready: Callable[[], None],
+        each_second: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         config = uvicorn.Config(
             create_app(simulation),
             http=HttpProtocol,
@@ -29,6 +36,8 @@ class Server(uvicorn.Server):
             log_level="warning",
             timeout_graceful_shutdown=1,
             lifespan="on",
+            callback_notify=each_second,
+            timeout_notify=0,  # at every look, and uvicorn looks once a second
         )
         super().__init__(config)
         self._on_ready = on_ready
@@ -52,10 +61,19 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def serve(simulation: Simulation, listening: socket.socket, ready_file: Path | None) -> None:
+def serve(
+    simulation: Simulation,
+    listening: socket.socket,
+    ready_file: Path | None,
+    state: StateFile | None,
+) -> None:
     """Print one JSON line with the URLs when ready, and serve until SIGTERM or Ctrl-C.
 
-    The ready file gets the same line, whole or not at all.
+    The ready file gets the same line, whole or not at all. The state is saved each second and
+    after the last request.
+
+    Raises:
+        BadStateError: the state cannot be saved.
     """
     line = json.dumps(urls_of(listening))
 
@@ -66,8 +84,23 @@ def serve(simulation: Simulation, listening: socket.socket, ready_file: Path | N
             half.replace(ready_file)
         print(line, flush=True)  # noqa: T201 - the promise to whoever started us
 
+    failures: list[BadStateError] = []
+
+    async def save() -> None:
+        try:
+            if state is not None:
+                state.save(simulation.exchange)
+        except BadStateError as error:
+            failures.append(error)
+            server.should_exit = True
+
+    server = Server(simulation, announce, save)
     with listening:
-        Server(simulation, announce).run(sockets=[listening])
+        server.run(sockets=[listening])
+    if failures:
+        raise failures[0]
+    if state is not None:
+        state.save(simulation.exchange)
 
 
 def bound_socket(host: str, port: int) -> socket.socket:

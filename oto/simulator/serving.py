@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 from oto.domain.market import Symbol, SymbolRules
 from oto.domain.money import Amount
 from oto.simulator import listings
+from oto.simulator.exchange import Exchange
 from oto.simulator.faults import BadFaultError
 from oto.simulator.listings import BadListingError
 from oto.simulator.playing import Program
+from oto.simulator.saved import BadStateError, Saved
 from oto.simulator.server import bound_socket, serve
 from oto.simulator.settings import PartialFillPolicy, Settings
 from oto.simulator.simulation import Plan, Simulation
+from oto.simulator.state_file import StateFile
 from oto.simulator.tape import MOODS, BadTapeError, TapeFile
 
 
@@ -42,6 +46,7 @@ class ServeOptions:
     users: int
     balance: Decimal
     credentials: Path
+    state: Path | None
     faults: Path | None
     partial_fill: str
     match_delay_ms: int
@@ -55,16 +60,24 @@ def run(options: ServeOptions) -> None:
         CannotServeError: an option, a file or the address is not usable.
     """
     try:
-        simulation = _simulation(options)
+        with nullcontext() if options.state is None else closing(StateFile(options.state)) as state:
+            _run(options, state)
+    except BadStateError as error:
+        raise CannotServeError(f"cannot use {options.state}: {error}") from error
+
+
+def _run(options: ServeOptions, state: StateFile | None) -> None:
+    try:
+        simulation = _simulation(options, None if state is None else state.load())
         listening = bound_socket(options.host, options.port)
     except (BadTapeError, BadListingError, BadFaultError) as error:
         raise CannotServeError(str(error)) from error
     except OSError as error:
         raise CannotServeError(f"cannot serve: {error.strerror or error}") from error
-    serve(simulation, listening, options.ready_file)
+    serve(simulation, listening, options.ready_file, state)
 
 
-def _simulation(options: ServeOptions) -> Simulation:
+def _simulation(options: ServeOptions, saved: Saved | None) -> Simulation:
     listed = _listings(options)
     settings = Settings(
         PartialFillPolicy(options.partial_fill),
@@ -79,10 +92,10 @@ def _simulation(options: ServeOptions) -> Simulation:
             seed=options.seed,
             stepped=options.stepped,
             start_ms=options.start_ms,
+            saved=saved,
         )
     )
-    for number in range(1, options.users + 1):
-        simulation.exchange.add_account(f"sim-{number}", Amount(options.balance))
+    _add_users(simulation.exchange, options)
     if options.users:
         _write_credentials(simulation, options.credentials)
     if options.faults is not None:
@@ -109,6 +122,13 @@ def _program(options: ServeOptions, free: dict[Symbol, SymbolRules]) -> Program:
         tapes[symbol] = TapeFile(Path(file), options.price_scale, options.loop)
         tapes[symbol].check(rules)
     return Program(tapes, MOODS.get(options.market), options.speed)
+
+
+def _add_users(exchange: Exchange, options: ServeOptions) -> None:
+    known = {account.name for account in exchange.accounts.values()}
+    for name in (f"sim-{number}" for number in range(1, options.users + 1)):
+        if name not in known:
+            exchange.add_account(name, Amount(options.balance))
 
 
 def _write_credentials(simulation: Simulation, path: Path) -> None:

@@ -9,6 +9,7 @@ from oto.simulator.faults import INSTANT_FAULTS, Fault, FaultKind
 from oto.simulator.hub import Hub
 from oto.simulator.listings import Listing
 from oto.simulator.playing import Player, Program
+from oto.simulator.saved import Saved, restore
 from oto.simulator.settings import Settings
 from oto.simulator.settlement import Settlement
 from oto.simulator.trading import Trading
@@ -20,7 +21,10 @@ _MOST_EVENTS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to simulate; with `stepped` the clock moves only when it is told to."""
+    """What to simulate; with `stepped` the clock moves only when it is told to.
+
+    With `saved` an exchange goes on from there, and its clock never behind that.
+    """
 
     listings: Iterable[Listing]
     program: Program
@@ -28,22 +32,32 @@ class Plan:
     seed: int = 1
     stepped: bool = False
     start_ms: int | None = None
+    saved: Saved | None = None
 
 
 class Simulation:
-    """Everything together; `catch_up` brings it to now and pushes what happened."""
+    """Everything together; `catch_up` brings it to now and pushes what happened.
+
+    Raises:
+        BadTapeError: a tape cannot be played.
+        BadStateError: what was saved cannot be carried on with this plan.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.stepped = plan.stepped
         start_ms = plan.start_ms
         if start_ms is None:
             start_ms = STEPPED_START_MS if plan.stepped else wall_ms()
+        if plan.saved is not None:
+            start_ms = max(start_ms, plan.saved.exchange.now_ms)
         self._clock_shift_ms = start_ms - wall_ms()
         self.exchange = Exchange(plan.settings, seed=plan.seed, start_ms=start_ms)
         self.settlement = Settlement(self.exchange)
         self.trading = Trading(self.exchange, self.settlement)
         self.player = Player(self.exchange, self.settlement, plan.program)
         self.player.open(plan.listings)
+        if plan.saved is not None:
+            restore(plan.saved, self.exchange, self.settlement)
         self.hub = Hub(self.exchange)
 
     def catch_up(self) -> None:

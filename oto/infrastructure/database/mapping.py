@@ -50,7 +50,9 @@ def reason_of(name: str | None) -> Reason | None:
 
 def cycle_of(row: CycleRow, orders: Sequence[OrderRow], fills: Sequence[FillRow]) -> Cycle:
     """Put a cycle together; its legs are working, pending, then the exits as they were planned."""
-    legs = [_leg_of(order, [one for one in fills if one.order_row_id == order.id]) for order in orders]
+    legs = [
+        _leg_of(order, [one for one in fills if one.order_row_id == order.id]) for order in orders
+    ]
     return Cycle(
         cycle_id=CycleId(row.id),
         number=row.number,
@@ -193,4 +195,3 @@ def token_columns(token: TokenInfo, rules: SymbolRules) -> dict[str, object]:
             )
         },
     }
-

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
-import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models import (
@@ -14,40 +13,309 @@ from models import (
     CycleRow,
     EventRow,
     FillRow,
-    HaltRow,
     JobRow,
     OrderRow,
-    ReportRow,
     TokenRow,
     UserRow,
 )
-from oto.domain import placing, points
-from oto.domain.account import AssetWallets
-from oto.domain.cycle import FINISHED, Cycle, CyclePhase, concluded
+from oto.domain import points
+from oto.domain.account import AssetWallets, Holding
+from oto.domain.cycle import Cycle, CyclePhase
 from oto.domain.decisions import View
 from oto.domain.events import EventKind
-from oto.domain.job import (
-    FINISHED as FINISHED_JOBS,
-)
-from oto.domain.job import (
-    JobEvent,
-    JobState,
-    Progress,
-    Reason,
-    TargetKind,
-)
+from oto.domain.job import FINISHED as FINISHED_JOBS
+from oto.domain.job import Job, JobEvent, JobState, Progress, Reason, TargetKind
 from oto.domain.job import after as job_after
-from oto.domain.leg import Leg, LegFill, LegKind, LegState, SeenOrder, with_fill
+from oto.domain.leg import Leg, LegKind, LegState
 from oto.domain.money import Amount, Price, Quantity
-from oto.domain.orders import ExecutionReport, LimitOrder, OrderId, OtoOrder, Side
+from oto.domain.orders import LimitOrder, OrderId, OtoOrder, Side
 from oto.domain.planning import Fingerprint
 from oto.domain.pricing.profiles import PROFILES
 from oto.domain.risk.verdict import Balance, Permission, Situation
 from oto.domain.tick import Tick
-from oto.infrastructure.database import mapping
-
-if TYPE_CHECKING:
-    from decimal import Decimal
+from oto.infrastructure.database import cycles, halts, mapping
+from oto.infrastructure.database.cycles import FINISHED_PHASES, CycleStore
 
 _FINGERPRINTS_FOR = timedelta(hours=24)
-_FINISHED = [phase.value for phase in FINISHED]
+_NOTHING = Decimal(0)
+
+
+class JobWork:
+    """What a turn may read and write; the caller commits."""
+
+    def __init__(
+        self, session: Session, row: JobRow, now: datetime, tick: Tick | None, *, live: bool
+    ) -> None:
+        self._session = session
+        self._row = row
+        self._tick = tick
+        self._live = live
+        self.now = now
+        self._store = cycles.unfinished(session, row.id)
+        token = session.get(TokenRow, row.symbol)
+        self._token = None if token is None else mapping.token_of(token)
+        self.rules = None if token is None else mapping.rules_of(token)
+
+    @property
+    def job(self) -> Job:
+        return mapping.job_of(self._row)
+
+    @property
+    def cycle(self) -> Cycle | None:
+        return None if self._store is None else self._store.cycle
+
+    def view(self) -> View:
+        return View(
+            job=self.job,
+            progress=progress_of(self._session, self._row),
+            cycle=self.cycle,
+            situation=self._situation(),
+            taken=self._taken(),
+            held_elsewhere=self._held_elsewhere(),
+        )
+
+    def plan(self, order: OtoOrder) -> Cycle:
+        number = self._session.scalar(
+            select(func.count()).select_from(CycleRow).where(CycleRow.job_id == self._row.id)
+        )
+        row = CycleRow(
+            job_id=self._row.id,
+            user_id=self._row.user_id,
+            symbol=self._row.symbol,
+            number=(number or 0) + 1,
+            phase=CyclePhase.PLANNED.value,
+            phase_since=self.now,
+            planned_at=self.now,
+            multiplier=(self._token.multiplier if self._token is not None else None) or 1,
+            rung=0,
+        )
+        self._session.add(row)
+        self._session.flush()
+        self._store = store = CycleStore(self._session, row)
+        store.add_order(self._order(LegKind.WORKING, order.working_price, order.working_quantity))
+        store.add_order(self._order(LegKind.PENDING, order.pending_price, Quantity(_NOTHING)))
+        self.note(
+            EventKind.CYCLE_PLANNED,
+            number=row.number,
+            price=order.working_price,
+            quantity=order.working_quantity,
+            pending_price=order.pending_price,
+            payment=order.payment,
+            tick=self._tick,
+        )
+        return store.cycle
+
+    def plan_exit(self, order: LimitOrder) -> Leg:
+        store = self._required()
+        store.row.rung += 1
+        leg = store.add_order(self._order(LegKind.EXIT, order.price, order.quantity))
+        self.note(
+            EventKind.EXIT_PLANNED,
+            rung=store.row.rung,
+            price=order.price,
+            quantity=order.quantity,
+            tick=self._tick,
+        )
+        return leg
+
+    def save(self, cycle: Cycle) -> None:
+        store = self._required()
+        before = store.cycle.phase
+        after = store.save(cycle, self.rules, self.now)
+        if after.phase is not before:
+            self.note(EventKind.CYCLE_CHANGED, before=before, phase=after.phase)
+
+    def apply_waiting_reports(self) -> None:
+        self._required().apply_waiting(self.rules, self.now)
+
+    def halted(self) -> str | None:
+        return halts.covering(self._session, self._row.user_id, self._row.symbol)
+
+    def owned(self) -> Collection[OrderId]:
+        found = self._session.scalars(
+            select(OrderRow.order_id).where(
+                OrderRow.user_id == self._row.user_id,
+                OrderRow.symbol == self._row.symbol,
+                OrderRow.order_id.is_not(None),
+            )
+        )
+        return {OrderId(order_id) for order_id in found if order_id is not None}
+
+    def save_account(self, wallets: AssetWallets, read_at: datetime, *, terms: bool) -> None:
+        save_wallets(self._session, self._row.user_id, wallets, read_at)
+        self._set_terms(terms)
+        self.note(EventKind.ACCOUNT_READ, funding=wallets.funding.free, terms=terms)
+
+    def forget_account(self) -> None:
+        self._session.execute(
+            delete(BalanceRow).where(
+                BalanceRow.user_id == self._row.user_id, BalanceRow.wallet == "funding"
+            )
+        )
+        self._set_terms(None)
+
+    def roll_day(self, day: date) -> None:
+        self._row.target_day = day
+        self._row.target_baseline = _NOTHING
+        self.note(EventKind.DAY_ROLLED, day=day)
+
+    def sleep(self, until: datetime, reason: Reason | None, detail: str) -> None:
+        self._change(JobEvent.GO_ON if reason is None else JobEvent.WAIT, reason, detail)
+        self._row.waits_until = None if reason is None else until
+        self._release()
+        self._session.flush()
+        # By the clock that claims compare it with.
+        self._session.execute(
+            update(JobRow)
+            .where(JobRow.id == self._row.id)
+            .values(due_at=func.now() + (until - self.now))
+        )
+
+    def end(self, event: JobEvent, reason: Reason | None, detail: str) -> None:
+        self._change(event, reason, detail)
+        self._row.waits_until = None
+        if JobState(self._row.state) in FINISHED_JOBS:
+            self._row.ended_at = self.now
+        self._release()
+
+    def note(self, kind: EventKind, **body: object) -> None:
+        self._session.add(
+            EventRow(
+                at=self.now,
+                user_id=self._row.user_id,
+                job_id=self._row.id,
+                cycle_id=None if self._store is None else self._store.row.id,
+                kind=kind.value,
+                body=body,
+            )
+        )
+
+    def _change(self, event: JobEvent, reason: Reason | None, detail: str) -> None:
+        before = self._row.state, self._row.reason
+        self._row.state = job_after(JobState(self._row.state), event).value
+        self._row.reason = None if reason is None else reason.name
+        self._row.detail = detail
+        if (self._row.state, self._row.reason) != before:
+            self.note(
+                EventKind.JOB_CHANGED, state=self._row.state, reason=self._row.reason, detail=detail
+            )
+
+    def _release(self) -> None:
+        self._row.lease_owner = None
+        self._row.lease_until = None
+
+    def _required(self) -> CycleStore:
+        if self._store is None:
+            raise LookupError(f"job {self._row.id} has no unfinished cycle")
+        return self._store
+
+    def _order(self, kind: LegKind, price: Price, quantity: Quantity) -> OrderRow:
+        return OrderRow(
+            cycle_id=self._required().row.id,
+            user_id=self._row.user_id,
+            symbol=self._row.symbol,
+            kind=kind.value,
+            state=LegState.PLANNED.value,
+            price=price,
+            quantity=quantity,
+            executed=_NOTHING,
+            planned_at=self.now,
+            clean_reads=0,
+        )
+
+    def _situation(self) -> Situation:
+        user = self._session.get_one(UserRow, self._row.user_id)
+        return Situation(
+            now=self.now,
+            profile=PROFILES[self._row.profile],
+            tick=self._tick,
+            rules=self.rules,
+            token=self._token,
+            balance=self._balance(),
+            permission=Permission(
+                halted=self.halted(),
+                terms_accepted=user.terms_accepted,
+                acknowledged=not self._live or user.acknowledged_at is not None,
+            ),
+        )
+
+    def _balance(self) -> Balance | None:
+        row = self._session.get(BalanceRow, (self._row.user_id, "funding", "USDT"))
+        if row is None:
+            return None
+        # Other jobs of this user may have paid from it since it was read.
+        spent = self._session.scalar(
+            select(func.coalesce(func.sum(OrderRow.price * OrderRow.quantity), 0))
+            .join(CycleRow, CycleRow.id == OrderRow.cycle_id)
+            .where(
+                CycleRow.user_id == self._row.user_id,
+                CycleRow.job_id != self._row.id,
+                CycleRow.phase.not_in(FINISHED_PHASES),
+                CycleRow.planned_at > row.read_at,
+                OrderRow.kind == LegKind.WORKING.value,
+            )
+        )
+        return Balance(Amount(row.free - (spent or _NOTHING)), row.read_at)
+
+    def _taken(self) -> frozenset[Fingerprint]:
+        rows = self._session.execute(
+            select(OrderRow.price, OrderRow.quantity).where(
+                OrderRow.user_id == self._row.user_id,
+                OrderRow.symbol == self._row.symbol,
+                OrderRow.planned_at > self.now - _FINGERPRINTS_FOR,
+                OrderRow.kind != LegKind.PENDING.value,
+            )
+        )
+        return frozenset((Price(price), Quantity(quantity)) for price, quantity in rows)
+
+    def _held_elsewhere(self) -> bool:
+        if self._store is not None:
+            return False
+        return (
+            self._session.scalar(
+                select(CycleRow.id).where(
+                    CycleRow.user_id == self._row.user_id,
+                    CycleRow.symbol == self._row.symbol,
+                    CycleRow.phase.not_in(FINISHED_PHASES),
+                )
+            )
+            is not None
+        )
+
+    def _set_terms(self, accepted: bool | None) -> None:  # noqa: FBT001 - None: not known
+        self._session.get_one(UserRow, self._row.user_id).terms_accepted = accepted
+
+
+def progress_of(session: Session, row: JobRow) -> Progress:
+    """Sum what a job has bought from its fills; for a target in points, of its UTC day."""
+    of_job = [FillRow.job_id == row.id, FillRow.side == Side.BUY.value]
+    if row.target_kind == TargetKind.POINTS.value and row.target_day is not None:
+        of_job.append(FillRow.filled_at >= points.day_began_at(row.target_day))
+    bought, counted, number = session.execute(
+        select(
+            func.coalesce(func.sum(FillRow.quote), 0),
+            func.coalesce(func.sum(FillRow.quote * CycleRow.multiplier), 0),
+            func.count(FillRow.cycle_id.distinct()),
+        )
+        .join(CycleRow, CycleRow.id == FillRow.cycle_id)
+        .where(*of_job)
+    ).one()
+    return Progress(Amount(Decimal(bought)), Amount(Decimal(counted)), number)
+
+
+def save_wallets(session: Session, user_id: int, wallets: AssetWallets, read_at: datetime) -> None:
+    """Store what a user's three wallets hold of one asset."""
+    for wallet in ("funding", "spot", "earn"):
+        save_holding(session, user_id, wallet, wallets.asset, getattr(wallets, wallet), read_at)
+
+
+def save_holding(  # noqa: PLR0917 - a row's key and its figures
+    session: Session, user_id: int, wallet: str, asset: str, holding: Holding, read_at: datetime
+) -> None:
+    """Store what one wallet holds of one asset."""
+    figures = {"free": holding.free, "held": holding.total - holding.free, "read_at": read_at}
+    session.execute(
+        insert(BalanceRow)
+        .values(user_id=user_id, wallet=wallet, asset=asset, **figures)
+        .on_conflict_do_update(index_elements=["user_id", "wallet", "asset"], set_=figures)
+    )

@@ -4,9 +4,37 @@ import errno
 
 import click
 
+from oto.application.ports import LedgerUnavailableError
+from oto.bootstrap import NotRunningError
 from oto.domain.errors import ExchangeError
+from oto.infrastructure.database.catalog import UnknownTokenError
+from oto.infrastructure.database.jobs import JobNotStartedError, UnknownJobError
+from oto.infrastructure.database.users import UnknownUserError, UserInUseError
+from oto.infrastructure.pasted import PastedError
+from oto.infrastructure.private_file import PrivateFileError
+from oto.infrastructure.servers import ServersError
+from oto.infrastructure.settings import SettingsError
+from oto.infrastructure.vault import VaultError
 from oto.interface.cli.bench import bench
 from oto.interface.cli.exchange import exchange
+
+# Errors that say to a person what is wrong and what to do.
+SENTENCES = (
+    ExchangeError,
+    OSError,
+    SettingsError,
+    VaultError,
+    PastedError,
+    PrivateFileError,
+    ServersError,
+    NotRunningError,
+    LedgerUnavailableError,
+    UnknownUserError,
+    UserInUseError,
+    UnknownTokenError,
+    UnknownJobError,
+    JobNotStartedError,
+)
 
 _INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
@@ -20,14 +48,14 @@ class OneSentenceGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(_INTERRUPTED)
-        except (ExchangeError, OSError) as error:
+        except SENTENCES as error:
             if ctx.params.get("debug") or _pipe_closed(error):
                 raise
             sentence = one_sentence(error)
         raise click.ClickException(sentence)
 
 
-def one_sentence(error: ExchangeError | OSError) -> str:
+def one_sentence(error: Exception) -> str:
     """Say what went wrong, in one line."""
     return " ".join(str(error).split()) or type(error).__name__
 

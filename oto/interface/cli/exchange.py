@@ -1,11 +1,8 @@
 """`oto exchange`: look at the exchange through the adapter."""
 
-import os
-import stat
 from pathlib import Path
 
 import click
-import msgspec
 
 from oto.domain.market import Symbol
 from oto.infrastructure.alpha.client import checked_base_url
@@ -13,25 +10,10 @@ from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.alpha.private import PrivateAlpha
 from oto.infrastructure.alpha.public import PublicAlpha
 from oto.infrastructure.logs import configure_logging
+from oto.infrastructure.pasted import PastedError, read_login
+from oto.infrastructure.private_file import PrivateFileError, read_private
 from oto.interface.cli.output import print_rows
 from oto.interface.cli.probe import COLUMNS, Probe, probe_private, probe_public
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One user's session as a file holds it; its text shows nothing of it."""
-
-    name: str | None = None
-    headers: dict[str, str] = msgspec.field(default_factory=dict)
-    cookies: dict[str, str] | str = ""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(<hidden>)"
-
-
-class SessionFile(Session, frozen=True, kw_only=True):
-    """A file of one session or of several users'."""
-
-    users: list[Session] | None = None
 
 
 def _checked(ctx: click.Context, option: click.Parameter, base_url: str) -> str:
@@ -55,7 +37,7 @@ def exchange() -> None:
 @click.option(
     "--base-url", required=True, callback=_checked, help="Such as https://www.binance.com."
 )
-@click.option("--credentials", "file", type=_FILE, help="JSON file with headers and cookies.")
+@click.option("--credentials", "file", type=_FILE, help="File with a login: JSON, HAR or cURL.")
 @click.option("--user", help="Which of the file's users; the first, if not given.")
 @click.option("--symbol", help="Such as ALPHA_971USDT; the first that trades, if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -92,29 +74,9 @@ def _probe(base_url: str, credentials: Credentials | None, symbol: Symbol | None
 
 
 def load_credentials(file: Path, user: str | None) -> Credentials:
-    """Read `{"headers", "cookies"}`, or one entry of `{"users": [{"name", …}]}`, from a file."""
+    """Return the login in a file that others on this machine cannot open."""
     try:
-        _check_private(file)
-        session = _chosen(msgspec.json.decode(file.read_bytes(), type=SessionFile), user)
-        return Credentials(session.headers, session.cookies)
-    # Their sentences, msgspec's and our own, name fields and show no values.
-    except (msgspec.ValidationError, RecursionError) as error:
-        sentence = str(error)
-    except msgspec.DecodeError as error:
-        sentence = f"not JSON: {error}"
-    except ValueError as error:
+        return read_login(read_private(file), user)
+    except (PrivateFileError, PastedError) as error:
         sentence = str(error)
     raise click.BadParameter(f"{file.name}: {sentence}", param_hint="'--credentials'")
-
-
-def _check_private(file: Path) -> None:
-    # On Windows the mode says nothing of who may read.
-    if os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ValueError(f"Others on this machine may open it; run `chmod 600 {file}` first.")
-
-
-def _chosen(file: SessionFile, user: str | None) -> Session:
-    for session in [file] if file.users is None else file.users:
-        if user in {None, session.name}:
-            return session
-    raise ValueError("It holds no user of that name." if user else "Its list of users is empty.")

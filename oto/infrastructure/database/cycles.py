@@ -1,0 +1,166 @@
+"""A job's unfinished cycle in the database: load it, save it, give it its reports."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models import CycleRow, FillRow, OrderRow, ReportRow
+from oto.domain import placing
+from oto.domain.cycle import FINISHED, Cycle, concluded
+from oto.domain.leg import Leg, LegFill, SeenOrder, with_fill
+from oto.domain.market import SymbolRules
+from oto.domain.orders import ExecutionReport
+from oto.infrastructure.database import mapping
+
+FINISHED_PHASES = tuple(phase.value for phase in FINISHED)
+
+
+class CycleStore:
+    """One cycle within one transaction, as rows and as the value that they stand for."""
+
+    def __init__(self, session: Session, row: CycleRow) -> None:
+        self._session = session
+        self.row = row
+        self._orders = list(session.scalars(select(OrderRow).where(OrderRow.cycle_id == row.id)))
+        self._fills = list(session.scalars(select(FillRow).where(FillRow.cycle_id == row.id)))
+        self.cycle = mapping.cycle_of(row, self._orders, self._fills)
+
+    def add_order(self, row: OrderRow) -> Leg:
+        """Store the intent of one more order and return its leg."""
+        self._session.add(row)
+        self._session.flush()
+        self._orders.append(row)
+        self.cycle = mapping.cycle_of(self.row, self._orders, self._fills)
+        return self.cycle.legs[-1]
+
+    def save(self, cycle: Cycle, rules: SymbolRules | None, now: datetime) -> Cycle:
+        """Store a cycle with all that can be concluded of it."""
+        self.cycle = cycle if rules is None else concluded(cycle, rules, now)
+        mapping.write_cycle(self.cycle, self.row, self._orders)
+        for leg in self.cycle.legs:
+            self._write_fills(leg)
+        self._session.flush()
+        return self.cycle
+
+    def _write_fills(self, leg: Leg) -> None:
+        rows = {
+            (one.event_id, one.page_id): one
+            for one in self._fills
+            if one.order_row_id == leg.leg_id
+        }
+        for fill in leg.fills:
+            row = (
+                rows.get((fill.event_id, fill.page_id))
+                or rows.get((fill.event_id, None))
+                or rows.get((None, fill.page_id))
+            )
+            if row is None:
+                self._fills.append(self._new_fill(leg, fill))
+            else:
+                row.event_id, row.page_id = fill.event_id, fill.page_id
+
+    def _new_fill(self, leg: Leg, fill: LegFill) -> FillRow:
+        row = FillRow(
+            order_row_id=leg.leg_id,
+            cycle_id=self.row.id,
+            job_id=self.row.job_id,
+            side=leg.side.value,
+            trade_id=fill.trade_id,
+            event_id=fill.event_id,
+            page_id=fill.page_id,
+            price=fill.price,
+            quantity=fill.quantity,
+            quote=fill.quote,
+            fee=fill.fee,
+            fee_asset=fill.fee_asset,
+            filled_at=fill.filled_at,
+        )
+        self._session.add(row)
+        return row
+
+    def apply_waiting(self, rules: SymbolRules | None, now: datetime) -> None:
+        """Apply the reports that came before their order was known to be ours."""
+        ids = [leg.order_id for leg in self.cycle.legs if leg.order_id is not None]
+        waiting = self._session.scalars(
+            select(ReportRow)
+            .where(
+                ReportRow.user_id == self.row.user_id,
+                ReportRow.symbol == self.row.symbol,
+                ReportRow.order_id.in_(ids),
+                ReportRow.applied_at.is_(None),
+            )
+            .order_by(ReportRow.event_id)
+        )
+        for row in waiting:
+            report = msgspec.convert(row.report, ExecutionReport)
+            self.cycle = applied(self.cycle, report)
+            row.applied_at = now
+        self.save(self.cycle, rules, now)
+
+
+def unfinished(session: Session, job_id: int) -> CycleStore | None:
+    """Load the unfinished cycle of a job, whose row the caller has locked."""
+    row = session.scalar(
+        select(CycleRow).where(CycleRow.job_id == job_id, CycleRow.phase.not_in(FINISHED_PHASES))
+    )
+    return None if row is None else CycleStore(session, row)
+
+
+def applied(cycle: Cycle, report: ExecutionReport) -> Cycle:
+    """Return a cycle after a report about one of its orders.
+
+    Raises:
+        StrangeStatusError: a status that we do not know.
+    """
+    leg = cycle.leg_of(report.order_id)
+    if leg is None:
+        return cycle
+    list_id = None if report.oto is None else report.oto.order_list_id
+    order = SeenOrder(
+        report.order_id, list_id, report.status, report.quantity, report.cumulative_quantity
+    )
+    cycle = placing.seen(cycle, leg, order)
+    seen = cycle.leg_of(report.order_id)
+    if report.fill is None or seen is None:
+        return cycle
+    return cycle.with_leg(with_fill(seen, _told(report)))
+
+
+def _told(report: ExecutionReport) -> LegFill:
+    fill = report.fill
+    if fill is None:
+        raise ValueError("a report without a fill tells of none")
+    return LegFill(
+        trade_id=fill.trade_id,
+        price=fill.price,
+        quantity=fill.quantity,
+        quote=fill.quote,
+        fee=fill.fee,
+        fee_asset=fill.fee_asset,
+        filled_at=report.transacted_at,
+        event_id=report.event_id,
+    )
+
+
+def mark_applied(session: Session, user_id: int, event_id: int, now: datetime) -> None:
+    session.execute(
+        update(ReportRow)
+        .where(ReportRow.user_id == user_id, ReportRow.event_id == event_id)
+        .values(applied_at=now)
+    )
+
+
+def of_order(session: Session, user_id: int, report: ExecutionReport) -> CycleStore | None:
+    """Load the cycle that a report's order belongs to, finished or not."""
+    row = session.scalar(
+        select(CycleRow)
+        .join(OrderRow, OrderRow.cycle_id == CycleRow.id)
+        .where(
+            OrderRow.user_id == user_id,
+            OrderRow.symbol == report.symbol,
+            OrderRow.order_id == report.order_id,
+        )
+    )
+    return None if row is None else CycleStore(session, row)

@@ -1,0 +1,250 @@
+"""Jobs in the database: start them, wish something of them, show them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from models import CycleRow, EventRow, FillRow, JobRow, OrderRow, TokenRow, UserRow
+from oto.application.ports import Wake
+from oto.domain import wear
+from oto.domain.cycle import Cycle
+from oto.domain.events import EventKind
+from oto.domain.job import (
+    Job,
+    JobEvent,
+    JobId,
+    JobState,
+    Progress,
+    UserId,
+    Wish,
+    cycles_needed,
+    remaining_ceil,
+)
+from oto.domain.job import after as job_after
+from oto.domain.market import Symbol
+from oto.domain.money import Amount
+from oto.domain.tokens import TokenInfo
+from oto.domain.wear import Wear
+from oto.infrastructure.database import mapping
+from oto.infrastructure.database.cycles import FINISHED_PHASES
+from oto.infrastructure.database.states import ACTIVE_STATES
+from oto.infrastructure.database.work import progress_of
+
+
+class UnknownJobError(LookupError):
+    """There is no job of that number."""
+
+
+class JobNotStartedError(ValueError):
+    """The job cannot be started; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """One job as it stands, with what it has bought and what that cost.
+
+    `cycle` is the unfinished one; `finished` counts the settled cycles.
+    """
+
+    job: Job
+    user: str
+    token: TokenInfo | None
+    detail: str
+    created_at: datetime
+    ended_at: datetime | None
+    progress: Progress
+    wear: Wear
+    cycle: Cycle | None
+    finished: int
+
+    @property
+    def remaining(self) -> Amount:
+        multiplier = (self.token.multiplier if self.token is not None else None) or 1
+        return remaining_ceil(self.job.target, self.progress, multiplier)
+
+    @property
+    def cycles_needed(self) -> int:
+        return cycles_needed(self.remaining, self.job.order_size)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    at: datetime
+    kind: str
+    cycle_id: int | None
+    body: dict[str, object]
+
+
+class Jobs:
+    """The jobs of this installation."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def start(self, job: Job) -> Wake:
+        """Store a new job as running and return its first wake-up; its id is given here.
+
+        Raises:
+            JobNotStartedError: another job of this user is active on the symbol, or holds tokens.
+        """
+        state = job_after(JobState.DRAFT, JobEvent.START)
+        row = JobRow(
+            user_id=job.user_id,
+            symbol=job.symbol,
+            target_kind=job.target.kind.value,
+            target_value=job.target.value,
+            target_baseline=job.target.baseline,
+            target_day=job.target.day,
+            order_size=job.order_size,
+            profile=job.profile,
+            most_slip_bps=job.most_slip_bps,
+            state=state.value,
+            wish=Wish.RUN.value,
+        )
+        try:
+            with Session(self._engine) as session, session.begin():
+                self._refuse_held(session, job.user_id, job.symbol)
+                session.add(row)
+                session.flush()
+                _note(session, row, EventKind.JOB_STARTED, job=job)
+                return Wake(JobId(row.id), 0)
+        except IntegrityError:
+            raise JobNotStartedError(
+                f"Another job of this user is active on {job.symbol}; stop it first."
+            ) from None
+
+    def wish(self, job_id: JobId, wish: Wish) -> Wake:
+        """Note what the owner wants; the job's next turn, due now, sees to it.
+
+        Raises:
+            UnknownJobError: there is no such job.
+            ValueError: the job has ended or stands still, and the wish does not fit that.
+        """
+        with Session(self._engine) as session, session.begin():
+            row = session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
+            if row is None:
+                raise UnknownJobError(f"There is no job {job_id}; `oto job list` shows all.")
+            self._take_wish(session, row, wish)
+            _note(session, row, EventKind.WISH_CHANGED, wish=wish, state=row.state)
+            session.flush()
+            session.execute(update(JobRow).where(JobRow.id == job_id).values(due_at=func.now()))
+            return Wake(job_id, row.epoch)
+
+    def view(self, job_id: JobId) -> JobView:
+        """Return one job.
+
+        Raises:
+            UnknownJobError: there is no such job.
+        """
+        found = self.views(job_ids=[job_id])
+        if not found:
+            raise UnknownJobError(f"There is no job {job_id}; `oto job list` shows all.")
+        return found[0]
+
+    def views(
+        self, *, user: str | None = None, job_ids: Sequence[int] | None = None, active: bool = False
+    ) -> list[JobView]:
+        """Return jobs as they stand, newest first."""
+        wanted = select(JobRow, UserRow.name, TokenRow).join(UserRow, UserRow.id == JobRow.user_id)
+        wanted = wanted.outerjoin(TokenRow, TokenRow.symbol == JobRow.symbol)
+        if user is not None:
+            wanted = wanted.where(UserRow.name == user)
+        if job_ids is not None:
+            wanted = wanted.where(JobRow.id.in_(job_ids))
+        if active:
+            wanted = wanted.where(JobRow.state.in_(ACTIVE_STATES))
+        with Session(self._engine) as session:
+            rows = session.execute(wanted.order_by(JobRow.id.desc())).all()
+            return [_view(session, job, name, token) for job, name, token in rows]
+
+    def cycles(self, job_id: JobId) -> list[Cycle]:
+        """Return every cycle of a job, oldest first."""
+        with Session(self._engine) as session:
+            return _cycles_of(session, job_id)
+
+    def log(self, job_id: JobId, most: int = 1000) -> list[LogEntry]:
+        """Return a job's newest log entries, oldest first."""
+        with Session(self._engine) as session:
+            rows = session.scalars(
+                select(EventRow)
+                .where(EventRow.job_id == job_id)
+                .order_by(EventRow.id.desc())
+                .limit(most)
+            ).all()
+        return [LogEntry(row.at, row.kind, row.cycle_id, row.body) for row in reversed(rows)]
+
+    @staticmethod
+    def _take_wish(session: Session, row: JobRow, wish: Wish) -> None:
+        state = JobState(row.state)
+        row.wish = wish.value
+        if wish is Wish.RUN and state.value not in ACTIVE_STATES:
+            row.state = job_after(state, JobEvent.RESUME).value
+            row.reason, row.detail, row.ended_at = None, "", None
+            # What the human changed in the browser is read anew.
+            session.get_one(UserRow, row.user_id).terms_accepted = None
+        elif wish is not Wish.RUN and state.value not in ACTIVE_STATES:
+            # A job that stands still takes one more turn, to get flat if it can.
+            row.state = job_after(state, JobEvent.RESUME).value
+
+    @staticmethod
+    def _refuse_held(session: Session, user_id: UserId, symbol: Symbol) -> None:
+        held_by = session.scalar(
+            select(CycleRow.job_id).where(
+                CycleRow.user_id == user_id,
+                CycleRow.symbol == symbol,
+                CycleRow.phase.not_in(FINISHED_PHASES),
+            )
+        )
+        if held_by is not None:
+            raise JobNotStartedError(
+                f"Job {held_by} of this user still has an unfinished cycle on {symbol}; "
+                f"`oto job resume {held_by}` takes it up."
+            )
+
+
+def _view(session: Session, row: JobRow, user: str, token: TokenRow | None) -> JobView:
+    cycles = _cycles_of(session, row.id)
+    return JobView(
+        job=mapping.job_of(row),
+        user=user,
+        token=None if token is None else mapping.token_of(token),
+        detail=row.detail,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        progress=progress_of(session, row),
+        wear=wear.total(map(wear.of_cycle, cycles)),
+        cycle=next((cycle for cycle in cycles if not cycle.finished), None),
+        finished=sum(cycle.finished and bool(cycle.bought) for cycle in cycles),
+    )
+
+
+def _cycles_of(session: Session, job_id: int) -> list[Cycle]:
+    orders = session.scalars(
+        select(OrderRow)
+        .join(CycleRow, CycleRow.id == OrderRow.cycle_id)
+        .where(CycleRow.job_id == job_id)
+    ).all()
+    fills = session.scalars(select(FillRow).where(FillRow.job_id == job_id)).all()
+    rows = session.scalars(
+        select(CycleRow).where(CycleRow.job_id == job_id).order_by(CycleRow.number)
+    )
+    return [
+        mapping.cycle_of(
+            row,
+            [order for order in orders if order.cycle_id == row.id],
+            [fill for fill in fills if fill.cycle_id == row.id],
+        )
+        for row in rows
+    ]
+
+
+def _note(session: Session, row: JobRow, kind: EventKind, **body: object) -> None:
+    session.execute(
+        insert(EventRow).values(
+            at=func.now(), user_id=row.user_id, job_id=row.id, kind=kind.value, body=body
+        )
+    )

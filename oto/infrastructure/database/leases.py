@@ -1,0 +1,69 @@
+"""Leases on jobs: renewed while their turns run, so that a dead process frees them in seconds."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Engine, func, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from models import JobRow
+from oto.domain.job import JobId
+
+LENGTH = timedelta(seconds=5)
+_RENEW_EVERY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Leases:
+    """The leases of one process; `start` renews them until `stop`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.owner = str(uuid.uuid4())
+        self.length = LENGTH
+        self._engine = engine
+        self._jobs: set[JobId] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="oto-leases", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(_RENEW_EVERY_S * 2)
+
+    def keep(self, job_id: JobId) -> None:
+        with self._lock:
+            self._jobs.add(job_id)
+
+    def drop(self, job_id: JobId) -> None:
+        with self._lock:
+            self._jobs.discard(job_id)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_RENEW_EVERY_S):
+            with self._lock:
+                jobs = list(self._jobs)
+            if jobs:
+                self._renew(jobs)
+
+    def _renew(self, jobs: list[JobId]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(
+                    update(JobRow)
+                    .where(
+                        JobRow.id.in_(jobs),
+                        JobRow.lease_owner == self.owner,
+                        JobRow.lease_until > func.now(),
+                    )
+                    .values(lease_until=func.now() + LENGTH)
+                )
+        except SQLAlchemyError as error:
+            # A lease that ends costs a turn, not an order: every write checks the epoch.
+            _log.warning("leases_not_renewed", error=type(error).__name__)

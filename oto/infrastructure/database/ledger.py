@@ -1,0 +1,226 @@
+"""The ledger in PostgreSQL: claims, turns, reports (TRADING §5)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Engine, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session, sessionmaker
+
+from models import CycleRow, JobRow, OrderRow, ReportRow, TokenRow
+from oto.application.ports import FencedError, LedgerUnavailableError, Turn, Wake
+from oto.domain.cycle import CyclePhase
+from oto.domain.job import JobId, UserId
+from oto.domain.leg import StrangeStatusError
+from oto.domain.market import Symbol
+from oto.domain.orders import ExecutionReport
+from oto.domain.tick import Tick
+from oto.infrastructure.database import cycles, mapping
+from oto.infrastructure.database.cycles import FINISHED_PHASES
+from oto.infrastructure.database.leases import Leases
+from oto.infrastructure.database.states import ACTIVE_STATES
+from oto.infrastructure.database.work import JobWork
+
+_REPORTS_KEPT = timedelta(days=3)
+_EARLY = text("interval '50 milliseconds'")
+"""How early a wake-up may be: clocks of two hosts, and of a host and its database, differ."""
+
+# In these phases nothing is to be decided before a deadline or the next report.
+_NOTHING_TO_DECIDE = frozenset({CyclePhase.OPEN, CyclePhase.BOUGHT})
+
+_log = structlog.get_logger(__name__)
+
+
+class SqlLedger:
+    """The truth, shared by every process. `live` says that orders cost real money."""
+
+    def __init__(self, engine: Engine, leases: Leases, *, live: bool) -> None:
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._leases = leases
+        self._live = live
+
+    def claim(self, wake: Wake) -> Turn | None:
+        with self._transaction() as session:
+            row = session.execute(
+                update(JobRow)
+                .where(
+                    JobRow.id == wake.job_id,
+                    JobRow.epoch == wake.epoch,
+                    JobRow.state.in_(ACTIVE_STATES),
+                    JobRow.due_at <= func.now() + _EARLY,
+                    or_(JobRow.lease_until.is_(None), JobRow.lease_until < func.now()),
+                )
+                .values(
+                    epoch=JobRow.epoch + 1,
+                    lease_owner=self._leases.owner,
+                    lease_until=func.now() + self._leases.length,
+                )
+                .returning(JobRow.epoch, JobRow.user_id, JobRow.symbol)
+            ).one_or_none()
+        if row is None:
+            return None
+        self._leases.keep(wake.job_id)
+        return Turn(wake.job_id, row.epoch, UserId(row.user_id), Symbol(row.symbol))
+
+    def let_go(self, turn: Turn) -> None:
+        self._leases.drop(turn.job_id)
+
+    @contextmanager
+    def work(self, turn: Turn, now: datetime, tick: Tick | None) -> Iterator[JobWork]:
+        with self._transaction() as session:
+            row = session.scalar(
+                select(JobRow)
+                .where(
+                    JobRow.id == turn.job_id,
+                    JobRow.epoch == turn.epoch,
+                    JobRow.lease_owner == self._leases.owner,
+                )
+                .with_for_update()
+            )
+            if row is None:
+                raise FencedError
+            yield JobWork(session, row, now, tick, live=self._live)
+
+    def take_report(
+        self, user_id: UserId, report: ExecutionReport, received_at: datetime
+    ) -> Wake | None:
+        with self._transaction() as session:
+            if not _is_new(session, user_id, report, received_at):
+                return None
+            job = _job_of(session, user_id, report)
+            return None if job is None else _apply(session, job, report, received_at)
+
+    def wake_after_gap(self, user_id: UserId) -> Sequence[Wake]:
+        with self._transaction() as session:
+            with_cycle = select(CycleRow.job_id).where(
+                CycleRow.user_id == user_id, CycleRow.phase.not_in(FINISHED_PHASES)
+            )
+            session.execute(
+                update(CycleRow)
+                .where(CycleRow.user_id == user_id, CycleRow.phase.not_in(FINISHED_PHASES))
+                .values(looked_at=None)
+            )
+            rows = session.execute(
+                update(JobRow)
+                .where(JobRow.id.in_(with_cycle), JobRow.state.in_(ACTIVE_STATES))
+                .values(due_at=func.least(JobRow.due_at, func.now()))
+                .returning(JobRow.id, JobRow.epoch)
+            )
+            return [Wake(JobId(job_id), epoch) for job_id, epoch in rows]
+
+    def prune(self) -> int:
+        with self._transaction() as session:
+            dropped = session.execute(
+                delete(ReportRow)
+                .where(ReportRow.applied_at < func.now() - _REPORTS_KEPT)
+                .returning(ReportRow.event_id)
+            )
+            return len(dropped.all())
+
+    def due(self, most: int) -> Sequence[Wake]:
+        with self._transaction() as session:
+            rows = session.execute(
+                select(JobRow.id, JobRow.epoch)
+                .where(
+                    JobRow.state.in_(ACTIVE_STATES),
+                    JobRow.due_at <= func.now(),
+                    or_(JobRow.lease_until.is_(None), JobRow.lease_until < func.now()),
+                )
+                .order_by(JobRow.due_at)
+                .limit(most)
+            )
+            return [Wake(JobId(job_id), epoch) for job_id, epoch in rows]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        with reachable(), self._sessions.begin() as session:
+            yield session
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Turn a lost or refused connection into one error, which holds no statement and no figures.
+
+    Raises:
+        LedgerUnavailableError: the database cannot be reached or broke off.
+    """
+    try:
+        yield
+    except (OperationalError, PoolTimeoutError) as error:
+        raise LedgerUnavailableError(_first_line(error)) from None
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise LedgerUnavailableError(_first_line(error)) from None
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return f"the database cannot be reached: {str(cause).strip().splitlines()[0]}"
+
+
+def _is_new(
+    session: Session, user_id: UserId, report: ExecutionReport, received_at: datetime
+) -> bool:
+    stored = session.execute(
+        insert(ReportRow)
+        .values(
+            user_id=user_id,
+            event_id=report.event_id,
+            symbol=report.symbol,
+            order_id=report.order_id,
+            report=report,
+            received_at=received_at,
+        )
+        .on_conflict_do_nothing()
+        .returning(ReportRow.event_id)
+    )
+    return stored.first() is not None
+
+
+def _job_of(session: Session, user_id: UserId, report: ExecutionReport) -> JobRow | None:
+    """Lock the job that the report concerns: of its order, else of the symbol's open cycle."""
+    of_order = select(CycleRow.job_id).join(OrderRow, OrderRow.cycle_id == CycleRow.id)
+    of_order = of_order.where(
+        OrderRow.user_id == user_id,
+        OrderRow.symbol == report.symbol,
+        OrderRow.order_id == report.order_id,
+    )
+    of_symbol = select(CycleRow.job_id).where(
+        CycleRow.user_id == user_id,
+        CycleRow.symbol == report.symbol,
+        CycleRow.phase.not_in(FINISHED_PHASES),
+    )
+    job_id = session.scalar(of_order) or session.scalar(of_symbol)
+    if job_id is None:
+        return None
+    return session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
+
+
+def _apply(session: Session, job: JobRow, report: ExecutionReport, now: datetime) -> Wake | None:
+    # Only now, under the lock: the turn that placed the order may just have told us its id.
+    store = cycles.of_order(session, job.user_id, report) or cycles.unfinished(session, job.id)
+    if store is None or store.cycle.leg_of(report.order_id) is None:
+        return None
+    was = store.cycle
+    token = session.get(TokenRow, job.symbol)
+    rules = None if token is None else mapping.rules_of(token)
+    try:
+        cycle = store.save(cycles.applied(was, report), rules, now)
+        cycles.mark_applied(session, job.user_id, report.event_id, now)
+    except StrangeStatusError:
+        # It stays unapplied; the turn that reads the exchange now meets the same and says so.
+        _log.warning("strange_status", order_id=report.order_id)
+        cycle = was
+    if cycle.phase in _NOTHING_TO_DECIDE and cycle.fills_complete:
+        return None
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id == job.id)
+        .values(due_at=func.least(JobRow.due_at, func.now()))
+    )
+    return Wake(JobId(job.id), job.epoch)

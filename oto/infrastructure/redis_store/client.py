@@ -1,0 +1,31 @@
+"""How this program connects to Redis."""
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+
+def redis_client(url: str) -> redis.Redis:
+    """Make a client with a pool of its own; it connects with its first command.
+
+    A command is sent once: a repeated one could act twice. An idle connection that the server
+    has closed meanwhile is replaced before the command is sent.
+
+    Raises:
+        ValueError: not a Redis URL; the message shows nothing of it, for it may hold a password.
+    """
+    try:
+        return redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_connect_timeout=5,
+            socket_timeout=15,
+            socket_keepalive=True,
+            health_check_interval=15,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError:
+        raise ValueError(
+            "This is not the URL of a Redis server; write it as redis://:password@host:port/0 "
+            "and percent-encode special characters of the password."
+        ) from None

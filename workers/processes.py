@@ -1,0 +1,115 @@
+"""`oto worker`, `oto beat`, `oto stream …`, `oto flower`: each process alone."""
+
+import os
+import secrets
+import socket
+
+import click
+
+from oto.bootstrap import House, open_house
+from oto.infrastructure.logs import configure_logging
+from workers.order_streamer import OrderStreamer
+from workers.price_streamer import PriceStreamer
+from workers.supervisor import end_with_supervisor, stopped_by_signals
+
+_QUEUES = "trading,market,maintenance"
+_FLOWER_USER = "oto"
+
+
+def opened() -> House:
+    """Open the house of a process that runs on its own, with its logs."""
+    house = open_house()
+    configure_logging(json=house.settings.log_json, level=house.settings.log_level)
+    end_with_supervisor()
+    return house
+
+
+@click.command()
+@click.option("--name", default="worker", show_default=True, help="Name that Flower shows.")
+@click.option(
+    "--threads", type=click.IntRange(1, 256), help="Steps at a time [OTO_WORKER_THREADS]."
+)
+def worker(*, name: str, threads: int | None) -> None:
+    """Take steps of jobs until SIGTERM, which lets running steps finish."""
+    from workers.app import app  # noqa: PLC0415 - reads where the broker is
+
+    house = opened()
+    _ = house.urls  # says in one sentence if nothing runs
+    number = threads or house.settings.worker_threads
+    app.worker_main(
+        [
+            "worker",
+            "--pool=threads",
+            f"--concurrency={number}",
+            f"--queues={_QUEUES}",
+            f"--hostname={name}@{socket.gethostname()}",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=WARNING",
+        ]
+    )
+
+
+@click.command()
+def beat() -> None:
+    """Send the scheduled tasks until SIGTERM; run one of it."""
+    from workers.app import app  # noqa: PLC0415 - reads where the broker is
+
+    house = opened()
+    _ = house.urls
+    schedule = house.settings.home / "beat-schedule"
+    app.start(["beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=WARNING"])
+
+
+@click.group()
+def stream() -> None:
+    """Follow the exchange's streams."""
+
+
+@stream.command()
+def prices() -> None:
+    """Keep the latest price of every symbol that jobs trade in Redis, until SIGTERM."""
+    house = opened()
+    stopping = stopped_by_signals()
+    streamer = PriceStreamer(
+        house.exchange_urls.ws, house.ticks, house.latencies, house.catalog.wanted
+    )
+    streamer.start()
+    stopping.wait()
+    streamer.stop()
+
+
+@stream.command()
+def orders() -> None:
+    """Bring the reports of every trading user's orders into the ledger, until SIGTERM."""
+    house = opened()
+    stopping = stopped_by_signals()
+    streamer = OrderStreamer(
+        house.exchange_urls.ws,
+        alpha_of=house.exchanges.alpha,
+        trading=house.users.trading,
+        ledger=house.ledger,
+        dispatcher=house.dispatcher,
+        latencies=house.latencies,
+    )
+    streamer.start()
+    stopping.wait()
+    streamer.stop()
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port [OTO_FLOWER_PORT].")
+def flower(*, host: str, port: int | None) -> None:
+    """Show workers and tasks in a browser, behind a password, until SIGTERM."""
+    from workers.app import app  # noqa: PLC0415 - reads where the broker is
+
+    house = opened()
+    _ = house.urls
+    given = house.settings.flower_password
+    password = given.get_secret_value() if given is not None else secrets.token_urlsafe(12)
+    if given is None:
+        click.echo(f"Flower: user {_FLOWER_USER}, password {password}", err=True)
+    os.environ["FLOWER_BASIC_AUTH"] = f"{_FLOWER_USER}:{password}"
+    number = port or house.settings.flower_port
+    app.start(["flower", f"--address={host}", f"--port={number}", "--logging=warning"])

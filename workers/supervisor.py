@@ -1,0 +1,147 @@
+"""Runs the system's processes on one machine: starts them, starts them again, ends them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+import psutil
+import structlog
+
+PARENT = "ALPHA_OTO_SUPERVISOR"
+"""Holds the supervisor's pid in its children's environment."""
+
+STOP_WITHIN_S = 4.0
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 15.0
+_STABLE_AFTER_S = 30.0
+_LOOK_EVERY_S = 0.2
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process: its name, and the arguments of `oto` that run it."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Running:
+    program: Program
+    process: subprocess.Popen[bytes]
+    started_at: float
+    failures: int = 0
+    restart_at: float | None = None
+
+
+class Supervisor:
+    """Keeps programs running until `stop`; `output` takes what they print."""
+
+    def __init__(self, environment: Mapping[str, str], output: IO[bytes] | None = None) -> None:
+        self._environment = {**os.environ, **environment, PARENT: str(os.getpid())}
+        self._output = output
+        self._running: dict[str, _Running] = {}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {name: one.process.pid for name, one in self._running.items()}
+
+    def start(self, program: Program) -> None:
+        self._running[program.name] = _Running(program, self._spawn(program), time.monotonic())
+
+    def ended(self, name: str) -> bool:
+        """Tell whether a process is not running now."""
+        return self._running[name].process.poll() is not None
+
+    def watch(self) -> None:
+        """Start again what has ended, with growing pauses; call it often."""
+        now = time.monotonic()
+        for one in self._running.values():
+            if one.restart_at is not None:
+                if now >= one.restart_at:
+                    one.restart_at = None
+                    one.process = self._spawn(one.program)
+                    one.started_at = now
+            elif (code := one.process.poll()) is not None:
+                one.failures = 0 if now - one.started_at > _STABLE_AFTER_S else one.failures + 1
+                pause_s = min(_FIRST_PAUSE_S * 2 ** min(one.failures, 10), _LONGEST_PAUSE_S)
+                one.restart_at = now + pause_s
+                _log.warning("process_ended", name=one.program.name, code=code, again_in_s=pause_s)
+
+    def wait(self, until: threading.Event) -> None:
+        """Watch until the event is set."""
+        while not until.wait(_LOOK_EVERY_S):
+            self.watch()
+
+    def usage(self) -> dict[str, tuple[float, int]]:
+        """Return CPU seconds and resident bytes of each process that runs now."""
+        found = {}
+        for name, one in self._running.items():
+            try:
+                measured = psutil.Process(one.process.pid)
+                times, memory = measured.cpu_times(), measured.memory_info()
+            except psutil.Error:
+                continue
+            found[name] = (times.user + times.system, memory.rss)
+        return found
+
+    def stop(self, names: Sequence[str] | None = None) -> None:
+        """End processes: ask them all, wait a little, end those that are left."""
+        chosen = [one for name, one in self._running.items() if names is None or name in names]
+        for one in chosen:
+            self._running.pop(one.program.name)
+            if one.process.poll() is None:
+                one.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WITHIN_S
+        for one in chosen:
+            try:
+                one.process.wait(max(deadline - time.monotonic(), 0.01))
+            except subprocess.TimeoutExpired:
+                _log.warning("process_killed", name=one.program.name)
+                one.process.kill()
+                one.process.wait()
+
+    def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C reaches the supervisor alone, which ends the others in order.
+        return subprocess.Popen(  # noqa: S603 - this very program with arguments of ours
+            [sys.executable, "-m", "cli", *program.arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            start_new_session=True,
+        )
+
+
+def end_with_supervisor() -> None:
+    """Make this process end when the supervisor that started it is gone; without one do nothing."""
+    parent = os.environ.get(PARENT)
+    if parent is None:
+        return
+
+    def look() -> None:
+        while os.getppid() == int(parent):
+            time.sleep(_LOOK_EVERY_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, name="oto-parent", daemon=True).start()
+
+
+def stopped_by_signals() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return stopping

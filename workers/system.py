@@ -1,0 +1,171 @@
+"""The whole system on one machine, in the foreground: `oto up`."""
+
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import click
+
+from oto.application.refresh import refresh_catalog
+from oto.bootstrap import House, simulator_file
+from oto.domain.errors import ExchangeError
+from oto.infrastructure import servers
+from oto.infrastructure.database import schema
+from oto.infrastructure.logs import configure_logging
+from oto.infrastructure.settings import Exchange, Settings, load_settings
+from workers.supervisor import Program, Supervisor, stopped_by_signals
+
+SIMULATOR_STATE = "simulator-state.json"
+SIMULATOR_USERS = "sim-credentials.json"
+_READY_WITHIN_S = 20.0
+
+
+class NotReadyError(Exception):
+    """A part of the system did not come up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run. `simulator` are the arguments of `oto sim serve`, None for none."""
+
+    settings: Settings
+    simulator: tuple[str, ...] | None
+    workers: int = 1
+    threads: int | None = None
+    flower: bool = True
+    durable: bool = True
+    output: IO[bytes] | None = None
+
+
+@dataclass(slots=True)
+class System:
+    """A running system."""
+
+    house: House
+    supervisor: Supervisor
+
+
+@contextmanager
+def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
+    """Run the whole system until the block ends; `say` is told of each step.
+
+    Raises:
+        ServersError: an embedded server cannot be started.
+        NotReadyError: the simulator does not come up.
+    """
+    settings = plan.settings
+    with ExitStack() as stack:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stack.enter_context(
+            servers.started(
+                settings.home,
+                durable=plan.durable,
+                database=settings.database_url is None,
+                redis=settings.redis_url is None,
+            )
+        )
+        say("servers are up")
+        house = House(settings)
+        stack.callback(house.close)
+        schema.upgrade(house.engine)
+        supervisor = Supervisor(_environment(settings), plan.output)
+        stack.callback(supervisor.stop)
+        if plan.simulator is not None:
+            _start_simulator(supervisor, settings.home, plan.simulator)
+            say("the simulated exchange is up")
+        with suppress(ExchangeError):
+            # The worker repeats it each minute; a stranger's exchange may be down just now.
+            refresh_catalog(house.public, house.catalog, house.clock)
+        for program in _programs(plan):
+            supervisor.start(program)
+        say("streams, worker and beat are started")
+        try:
+            yield System(house, supervisor)
+        finally:
+            # The exchange outlives those who trade on it.
+            supervisor.stop([one for one in supervisor.pids if one != "simulator"])
+
+
+def _programs(plan: Plan) -> Iterator[Program]:
+    threads = () if plan.threads is None else (f"--threads={plan.threads}",)
+    yield Program("price-streamer", ("stream", "prices"))
+    yield Program("order-streamer", ("stream", "orders"))
+    for number in range(1, plan.workers + 1):
+        name = f"worker-{number}"
+        yield Program(name, ("worker", f"--name={name}", *threads))
+    yield Program("beat", ("beat",))
+    if plan.flower:
+        yield Program("flower", ("flower",))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {"OTO_HOME": str(settings.home), "OTO_EXCHANGE": settings.exchange.value}
+
+
+def _start_simulator(supervisor: Supervisor, home: Path, arguments: tuple[str, ...]) -> None:
+    ready = simulator_file(home)
+    ready.unlink(missing_ok=True)
+    supervisor.start(Program("simulator", ("sim", "serve", f"--ready-file={ready}", *arguments)))
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while not ready.exists():
+        if supervisor.ended("simulator") or time.monotonic() > deadline:
+            raise NotReadyError("The simulated exchange did not start; its message is above.")
+        time.sleep(0.02)
+
+
+@click.command()
+@click.option(
+    "--simulator/--live",
+    "simulated",
+    default=None,
+    help="Trade on a simulated exchange of this machine, or on the real one [OTO_EXCHANGE].",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="How many."
+)
+@click.option("--flower/--no-flower", default=True, show_default=True, help="Run Flower too.")
+@click.option(
+    "--simulator-options",
+    default="--users 3",
+    show_default=True,
+    help="Options of `oto sim serve` for the simulated exchange.",
+)
+def up(*, simulated: bool | None, workers: int, flower: bool, simulator_options: str) -> None:
+    """Run the whole system until Ctrl-C: servers, streams, workers, beat, Flower.
+
+    Jobs go on where they were. Everything it keeps is in the home folder (OTO_HOME).
+    """
+    settings = load_settings()
+    if simulated is not None:
+        chosen = Exchange.SIMULATOR if simulated else Exchange.LIVE
+        settings = settings.model_copy(update={"exchange": chosen})
+    configure_logging(json=settings.log_json, level=settings.log_level)
+    own_simulator = settings.exchange is Exchange.SIMULATOR and settings.exchange_urls is None
+    arguments = _simulator_arguments(settings.home, simulator_options) if own_simulator else None
+    plan = Plan(settings=settings, simulator=arguments, workers=workers, flower=flower)
+    stopping = stopped_by_signals()
+    began = time.monotonic()
+    with running(plan, lambda step: click.echo(f"{time.monotonic() - began:5.1f} s  {step}")) as it:
+        _tell(it, settings, flower=flower)
+        it.supervisor.wait(stopping)
+        click.echo("Ending; jobs go on with the next `oto up`.")
+
+
+def _simulator_arguments(home: Path, options: str) -> tuple[str, ...]:
+    kept = (f"--state={home / SIMULATOR_STATE}", f"--credentials={home / SIMULATOR_USERS}")
+    return (*kept, *shlex.split(options))
+
+
+def _tell(system: System, settings: Settings, *, flower: bool) -> None:
+    lines = [f"Exchange   {system.house.exchange_urls.rest} ({settings.exchange.value})"]
+    if settings.exchange is Exchange.SIMULATOR and settings.exchange_urls is None:
+        lines.append(f"Accounts   {settings.home / SIMULATOR_USERS}")
+    if flower:
+        lines.append(f"Flower     http://127.0.0.1:{settings.flower_port}")
+    lines.append("Next       oto user add NAME · oto user login NAME · oto job start --help")
+    click.echo("\n".join(lines))
+    click.echo("Running. Ctrl-C ends it.")
