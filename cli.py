@@ -2,7 +2,7 @@
 
 from oto.interface.cli import main
 from oto.simulator.cli import sim
-from workers import processes, system
+from workers import demo, processes, system
 
 for command in (
     sim,
@@ -11,6 +11,7 @@ for command in (
     processes.stream,
     processes.flower,
     system.up,
+    demo.demo,
 ):
     main.add_command(command)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import redis
 from celery import Celery
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from oto.application.advance_job import Advance
@@ -58,7 +59,7 @@ class House:
                 "The system is not running here. Start it with `oto up`, or set OTO_DATABASE_URL "
                 "and OTO_REDIS_URL to servers of your own."
             )
-        return servers.ServerUrls(_plain(database), _plain(cache))
+        return servers.ServerUrls(plain(database), plain(cache))
 
     @cached_property
     def exchange_urls(self) -> ExchangeUrls:
@@ -183,5 +184,6 @@ def simulator_file(home: Path) -> Path:
     return home / SIMULATOR_FILE
 
 
-def _plain(url: object) -> str:
-    return url.get_secret_value() if hasattr(url, "get_secret_value") else str(url)
+def plain(url: SecretStr | str | None) -> str:
+    """Return an address as the libraries that connect want it, empty for none."""
+    return url.get_secret_value() if isinstance(url, SecretStr) else url or ""

@@ -1,5 +1,6 @@
 """What Celery's signals do to this system."""
 
+import logging
 from typing import Any
 
 from celery.signals import setup_logging, worker_process_shutdown, worker_shutdown
@@ -19,6 +20,8 @@ def connect() -> None:
 def _configure_logging(**_: Any) -> None:  # noqa: ANN401 - what Celery passes is not ours
     settings = load_settings()
     configure_logging(json=settings.log_json, level=settings.log_level)
+    # Two lines for each task say nothing that the ledger does not, and cost a tenth of the speed.
+    logging.getLogger("celery").setLevel(logging.WARNING)
 
 
 def _close(**_: Any) -> None:  # noqa: ANN401

@@ -24,11 +24,15 @@ from oto.infrastructure.redis_store.latency import Latencies
 from oto.infrastructure.redis_store.latest import LatestTicks, Unwritten
 from oto.infrastructure.redis_store.ticks import TickStore, at_us, in_us
 
+# For the store's client: a tick that waits longer had better be replaced by a newer one.
+ANSWER_WITHIN_S = 0.5
 ASK_EVERY_S = 0.5
 BEAT_EVERY_S = 1.0
 RETRY_EVERY_S = 0.5
 
-_GRACE_S = 0.3
+# With the stream's second below two; a hanging Redis takes `ANSWER_WITHIN_S` of the first.
+_WRITER_GRACE_S = 0.8
+_ASKER_GRACE_S = 0.1
 _MS = timedelta(milliseconds=1)
 
 
@@ -83,15 +87,15 @@ class PriceStreamer:
     def stop(self) -> bool:
         """Flag every tick as old news and end the threads; takes 2 s at most.
 
-        Return False if a thread still waits in a name look-up, in a connect or for `wanted`.
+        Return False if a thread still waits: in a name look-up, for `wanted`, or for a Redis whose
+        client is more patient than `ANSWER_WITHIN_S`.
         """
         self._stopping.set()
         stream_ended = self._stream.stop()
         self._lose()
         self._all_flagged.set()
-        if not _ended(self._writer):
-            self._store.disconnect()
-        return all([stream_ended, _ended(self._writer), _ended(self._asker)])
+        writer_ended = _ended(self._writer, _WRITER_GRACE_S)
+        return _ended(self._asker, _ASKER_GRACE_S) and writer_ended and stream_ended
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until a started streamer has written its last; return whether it has."""
@@ -185,7 +189,7 @@ class PriceStreamer:
             self._changed.set()
 
 
-def _ended(thread: threading.Thread) -> bool:
+def _ended(thread: threading.Thread, within_s: float) -> bool:
     if thread.is_alive():
-        thread.join(_GRACE_S)
+        thread.join(within_s)
     return not thread.is_alive()

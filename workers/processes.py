@@ -38,6 +38,7 @@ def worker(*, name: str, threads: int | None) -> None:
     number = threads or house.settings.worker_threads
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=threads",
             f"--concurrency={number}",
@@ -58,7 +59,7 @@ def beat() -> None:
     house = opened()
     _ = house.urls
     schedule = house.settings.home / "beat-schedule"
-    app.start(["beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=WARNING"])
+    app.start(["--quiet", "beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=WARNING"])
 
 
 @click.group()

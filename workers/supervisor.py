@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-import psutil
 import structlog
 
 PARENT = "ALPHA_OTO_SUPERVISOR"
@@ -81,18 +80,6 @@ class Supervisor:
         while not until.wait(_LOOK_EVERY_S):
             self.watch()
 
-    def usage(self) -> dict[str, tuple[float, int]]:
-        """Return CPU seconds and resident bytes of each process that runs now."""
-        found = {}
-        for name, one in self._running.items():
-            try:
-                measured = psutil.Process(one.process.pid)
-                times, memory = measured.cpu_times(), measured.memory_info()
-            except psutil.Error:
-                continue
-            found[name] = (times.user + times.system, memory.rss)
-        return found
-
     def stop(self, names: Sequence[str] | None = None) -> None:
         """End processes: ask them all, wait a little, end those that are left."""
         chosen = [one for name, one in self._running.items() if names is None or name in names]
@@ -115,7 +102,7 @@ class Supervisor:
             [sys.executable, "-m", "cli", *program.arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
-            stdout=self._output,
+            stdout=self._output or subprocess.DEVNULL,
             stderr=self._output,
             start_new_session=True,
         )

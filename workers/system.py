@@ -11,7 +11,7 @@ from typing import IO
 import click
 
 from oto.application.refresh import refresh_catalog
-from oto.bootstrap import House, simulator_file
+from oto.bootstrap import House, plain, simulator_file
 from oto.domain.errors import ExchangeError
 from oto.infrastructure import servers
 from oto.infrastructure.database import schema
@@ -103,7 +103,17 @@ def _programs(plan: Plan) -> Iterator[Program]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    return {"OTO_HOME": str(settings.home), "OTO_EXCHANGE": settings.exchange.value}
+    """Return what the processes' own settings must agree with."""
+    return {
+        "OTO_HOME": str(settings.home),
+        "OTO_EXCHANGE": settings.exchange.value,
+        "OTO_LOG_LEVEL": settings.log_level,
+        "OTO_LOG_JSON": str(settings.log_json).lower(),
+        "OTO_DATABASE_URL": plain(settings.database_url),
+        "OTO_REDIS_URL": plain(settings.redis_url),
+        "OTO_REST_URL": settings.rest_url or "",
+        "OTO_WS_URL": settings.ws_url or "",
+    }
 
 
 def _start_simulator(supervisor: Supervisor, home: Path, arguments: tuple[str, ...]) -> None:

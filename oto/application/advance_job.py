@@ -96,6 +96,7 @@ class Advance:
         began = self.clock.monotonic()
         turn = self.ledger.claim(wake)
         if turn is None:
+            self.meter.record("stale", (self.clock.monotonic() - began) * 1000)
             return Outcome.STALE
         run = _Turn(self, turn, due_at or self.clock.now().timestamp())
         try:

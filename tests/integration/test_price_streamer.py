@@ -25,7 +25,7 @@ from oto.infrastructure.redis_store.ticks import TickStore
 from oto.infrastructure.servers.binaries import valkey_server
 from tests.integration.stream_server import StreamServer, elapsed, stream_server, unused_port
 from tests.simulated import AITECH, NEX, Exchange
-from workers.price_streamer import PriceStreamer
+from workers.price_streamer import ANSWER_WITHIN_S, PriceStreamer
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +52,7 @@ class Valkey:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = unused_port()
-        self.client = redis_client(f"redis://127.0.0.1:{self._port}/0")
+        self.client = redis_client(f"redis://127.0.0.1:{self._port}/0", ANSWER_WITHIN_S)
         self.start()
 
     def start(self) -> None:
@@ -320,16 +320,15 @@ def test_a_connection_lost_while_redis_is_away_is_flagged_when_it_is_back(
 
 
 def test_a_redis_that_hangs_does_not_hold_up_the_stop(server: StreamServer, valkey: Valkey) -> None:
-    at_work = Streaming(server.url, valkey, [NEX])
-    at_work.streamer.start()
-    server.commands(0, 1)
-    valkey.process.send_signal(signal.SIGSTOP)
-    # It waits for an answer as soon as the next sign of life is due.
-    for number in range(1, 5):
-        server.peer().json(trade(number, f"0.{number}"))
-    assert elapsed(at_work.streamer.stop) < 2.0
-    assert not threads_left()
-    valkey.process.send_signal(signal.SIGCONT)
+    with capture_logs() as logs, streaming(server.url, valkey, NEX) as at_work:
+        server.commands(0, 1)
+        server.peer().json(trade(1, "0.5"))
+        at_work.wait_price("0.5")
+        valkey.process.send_signal(signal.SIGSTOP)
+        assert elapsed(at_work.streamer.stop) < 2.0
+        assert not threads_left()
+        valkey.process.send_signal(signal.SIGCONT)
+    assert events(logs).count("ticks_not_written") == 1
 
 
 def test_wanted_symbols_that_cannot_be_read_are_logged_once_and_stay(

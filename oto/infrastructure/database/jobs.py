@@ -84,6 +84,8 @@ class Jobs:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # What is shown together was true together.
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
 
     def start(self, job: Job) -> Wake:
         """Store a new job as running and return its first wake-up; its id is given here.
@@ -157,13 +159,13 @@ class Jobs:
             wanted = wanted.where(JobRow.id.in_(job_ids))
         if active:
             wanted = wanted.where(JobRow.state.in_(ACTIVE_STATES))
-        with Session(self._engine) as session:
+        with Session(self._snapshots) as session:
             rows = session.execute(wanted.order_by(JobRow.id.desc())).all()
             return [_view(session, job, name, token) for job, name, token in rows]
 
     def cycles(self, job_id: JobId) -> list[Cycle]:
         """Return every cycle of a job, oldest first."""
-        with Session(self._engine) as session:
+        with Session(self._snapshots) as session:
             return _cycles_of(session, job_id)
 
     def log(self, job_id: JobId, most: int = 1000) -> list[LogEntry]:
@@ -176,6 +178,16 @@ class Jobs:
                 .limit(most)
             ).all()
         return [LogEntry(row.at, row.kind, row.cycle_id, row.body) for row in reversed(rows)]
+
+    def counts(self, job_ids: Sequence[int]) -> dict[str, int]:
+        """Return how many log entries of each kind the jobs have."""
+        with Session(self._engine) as session:
+            rows = session.execute(
+                select(EventRow.kind, func.count())
+                .where(EventRow.job_id.in_(job_ids))
+                .group_by(EventRow.kind)
+            )
+            return dict(rows.tuples().all())
 
     @staticmethod
     def _take_wish(session: Session, row: JobRow, wish: Wish) -> None:

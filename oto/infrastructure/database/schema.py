@@ -1,5 +1,6 @@
 """The database's schema: bring it up to date, or tell whether it is."""
 
+import logging
 from importlib.resources import files
 
 from alembic import command
@@ -14,6 +15,7 @@ _LOCK = 0x07_0A_10_7A
 
 def upgrade(engine: Engine) -> None:
     """Apply the migrations that are missing."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         connection.execute(text("SET LOCAL statement_timeout = 0"))

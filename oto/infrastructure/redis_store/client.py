@@ -5,7 +5,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 
-def redis_client(url: str) -> redis.Redis:
+def redis_client(url: str, answer_within_s: float = 15) -> redis.Redis:
     """Make a client with a pool of its own; it connects with its first command.
 
     A command is sent once: a repeated one could act twice. An idle connection that the server
@@ -18,8 +18,8 @@ def redis_client(url: str) -> redis.Redis:
         return redis.Redis.from_url(
             url,
             decode_responses=True,
-            socket_connect_timeout=5,
-            socket_timeout=15,
+            socket_connect_timeout=min(5, answer_within_s),
+            socket_timeout=answer_within_s,
             socket_keepalive=True,
             health_check_interval=15,
             retry=Retry(NoBackoff(), 0),

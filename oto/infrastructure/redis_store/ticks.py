@@ -82,10 +82,6 @@ class TickStore:
         """Return when the writing process last said that it lives; None after `BEAT_KEPT_S`."""
         return _optional(self._redis.get(_BEAT), _moment)
 
-    def disconnect(self) -> None:
-        """Cut every connection of the client: a call that waits for an answer fails at once."""
-        self._redis.connection_pool.disconnect(inuse_connections=True)
-
 
 def at_us(microseconds: int) -> datetime:
     """Turn Unix microseconds into aware UTC, exactly."""
