@@ -8,10 +8,13 @@ import click
 
 from oto.bootstrap import House, open_house
 from oto.infrastructure.logs import configure_logging
+from oto.infrastructure.redis_store.client import redis_client
+from oto.infrastructure.redis_store.ticks import TickStore
 from workers.order_streamer import OrderStreamer
-from workers.price_streamer import PriceStreamer
+from workers.price_streamer import ANSWER_WITHIN_S, PriceStreamer
 from workers.supervisor import end_with_supervisor, stopped_by_signals
 
+_LOOK_EVERY_S = 0.5
 _QUEUES = "trading,market,maintenance"
 _FLOWER_USER = "oto"
 
@@ -72,12 +75,16 @@ def prices() -> None:
     """Keep the latest price of every symbol that jobs trade in Redis, until SIGTERM."""
     house = opened()
     stopping = stopped_by_signals()
-    streamer = PriceStreamer(
-        house.exchange_urls.ws, house.ticks, house.latencies, house.catalog.wanted
-    )
+    store = TickStore(redis_client(house.urls.redis_url, ANSWER_WITHIN_S))
+    streamer = PriceStreamer(house.exchange_urls.ws, store, house.latencies, house.catalog.wanted)
+    house.latencies.start()
     streamer.start()
-    stopping.wait()
+    while not stopping.wait(_LOOK_EVERY_S) and streamer.running:
+        pass
     streamer.stop()
+    house.latencies.stop()
+    if not stopping.is_set():
+        raise click.ClickException("The price-streamer's thread ended; the log says why.")
 
 
 @stream.command()

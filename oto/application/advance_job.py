@@ -121,11 +121,10 @@ class _Turn:
         self._turn = turn
         self._due_at = due_at
         self._tick_at = 0.0
+        self._recovered = False
         self._log = _log.bind(user=turn.user_id, job=turn.job_id, epoch=turn.epoch)
 
     def run(self) -> None:
-        with self._open() as work:
-            self._recover(work)
         for _ in range(MOST_ACTIONS):
             if not self._act():
                 return
@@ -149,8 +148,11 @@ class _Turn:
 
     def _carry_out(self) -> bool:
         with self._open() as work:
+            if not self._recovered:
+                self._recover(work)
             decision = decide(work.view())
             leg = self._within(work, decision)
+        self._recovered = True
         match decision:
             case Sleep(until=until):
                 self._wake_at((until - self._house.clock.now()).total_seconds())

@@ -22,14 +22,24 @@ _OVERSIZE = Decimal("1.02")
 
 
 class JobState(Enum):
+    """Where a job stands (docs/state-machine.md)."""
+
     DRAFT = "draft"
+    """Asked for and not started."""
     RUNNING = "running"
+    """Takes one turn after the other."""
     WAITING = "waiting"
+    """Goes on by itself once its reason has cleared."""
     PAUSED = "paused"
+    """Left the loop because its owner wished so."""
     NEEDS_HUMAN = "needs_human"
+    """Left the loop for a reason that never clears by itself."""
     COMPLETED = "completed"
+    """The target is reached and everything that could be sold is sold."""
     STOPPED = "stopped"
+    """Ended by its owner."""
     FAILED = "failed"
+    """Ended by a fault of our own."""
 
 
 FINISHED = frozenset({JobState.COMPLETED, JobState.STOPPED, JobState.FAILED})
@@ -228,7 +238,8 @@ def cycles_needed(remaining: Amount, order_size: Amount) -> int:
     """Return how many orders of about this size the rest needs."""
     if remaining <= 0:
         return 0
-    return int(-(-remaining // (order_size * _OVERSIZE)))
+    size = order_size * _OVERSIZE
+    return int(money.ceil_to(remaining, size) / size)
 
 
 def next_spend(remaining: Amount, order_size: Amount) -> Amount:

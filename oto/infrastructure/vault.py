@@ -14,7 +14,7 @@ from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.alpha.sealed import Sealed
 from oto.infrastructure.private_file import PrivateFileError, read_private
 
-_KEY_FILE = "master.key"
+KEY_FILE = "master.key"
 _KEY = re.compile(r"[0-9A-Za-z_-]{43}=")
 # Version 0x80, time, initial vector, one block or more, signature: at least 73 bytes in base64.
 _TOKEN = re.compile(rb"gAAAA[0-9A-Za-z_-]+={0,2}")
@@ -70,7 +70,7 @@ def open_vault(home: Path, master_key: SecretStr | None) -> Vault:
     """
     if master_key is not None:
         return _vault(master_key, "OTO_MASTER_KEY")
-    file = home / _KEY_FILE
+    file = home / KEY_FILE
     if not file.exists():
         _make_key(file)
     return _vault(_kept_keys(file), str(file))
@@ -126,5 +126,5 @@ def _check_whole(sealed: bytes) -> None:
 def _wrong_key() -> VaultError:
     return VaultError(
         "None of the present keys opens this login; add the key that sealed it"
-        f" to OTO_MASTER_KEY or to {_KEY_FILE}, or log this user in again."
+        f" to OTO_MASTER_KEY or to {KEY_FILE}, or log this user in again."
     )

@@ -52,7 +52,8 @@ class Valkey:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = unused_port()
-        self.client = redis_client(f"redis://127.0.0.1:{self._port}/0", ANSWER_WITHIN_S)
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.client = redis_client(self.url, ANSWER_WITHIN_S)
         self.start()
 
     def start(self) -> None:
@@ -303,6 +304,14 @@ def test_an_outage_of_redis_is_logged_once_and_outlasted(
         assert at_work.streamer.running
     assert events(logs).count("ticks_not_written") == 1
     assert events(logs).count("ticks_written_again") == 1
+
+
+def test_a_client_survives_a_restart_of_redis_between_two_commands(valkey: Valkey) -> None:
+    with redis_client(valkey.url) as idle:
+        assert idle.ping()
+        valkey.end()
+        valkey.start()
+        assert idle.ping()
 
 
 def test_a_connection_lost_while_redis_is_away_is_flagged_when_it_is_back(

@@ -191,6 +191,7 @@ def test_no_server_outlives_app_and_guard_killed_at_once(app: Callable[..., App]
     family = one.family()
 
     guard = one.guard()
+    guard.suspend()  # so that it does nothing between the two
     one.process.kill()
     guard.kill()
 
@@ -330,6 +331,7 @@ def test_a_record_whose_run_was_killed_is_not_believed(app: Callable[..., App], 
     guard = one.guard()
     family = one.family()
 
+    guard.suspend()  # so that it does nothing between the two
     one.process.kill()
     guard.kill()
 

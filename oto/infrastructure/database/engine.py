@@ -23,7 +23,6 @@ def make_engine(database_url: str, *, pool_size: int = _POOL) -> Engine:
         database_url,
         pool_size=pool_size,
         max_overflow=_OVERFLOW,
-        pool_pre_ping=True,
         pool_timeout=10,
         hide_parameters=True,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),

@@ -1,6 +1,6 @@
 """Jobs in the database: start them, wish something of them, show them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +8,9 @@ from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from models import CycleRow, EventRow, FillRow, JobRow, OrderRow, TokenRow, UserRow
+from models import CycleRow, EventRow, JobRow, TokenRow, UserRow
+from oto.application.jobs import JobNotChangedError, JobNotStartedError
 from oto.application.ports import Wake
-from oto.domain import wear
 from oto.domain.cycle import Cycle
 from oto.domain.events import EventKind
 from oto.domain.job import (
@@ -25,11 +25,12 @@ from oto.domain.job import (
     remaining_ceil,
 )
 from oto.domain.job import after as job_after
+from oto.domain.leg import ImpossibleTransitionError
 from oto.domain.market import Symbol
 from oto.domain.money import Amount
 from oto.domain.tokens import TokenInfo
 from oto.domain.wear import Wear
-from oto.infrastructure.database import mapping
+from oto.infrastructure.database import job_figures, mapping
 from oto.infrastructure.database.cycles import FINISHED_PHASES
 from oto.infrastructure.database.states import ACTIVE_STATES
 from oto.infrastructure.database.work import progress_of
@@ -39,15 +40,12 @@ class UnknownJobError(LookupError):
     """There is no job of that number."""
 
 
-class JobNotStartedError(ValueError):
-    """The job cannot be started; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class JobView:
     """One job as it stands, with what it has bought and what that cost.
 
-    `cycle` is the unfinished one; `finished` counts the settled cycles.
+    `cycle` is the unfinished one; `finished` counts those that bought and are over. `epoch` counts
+    the turns that were begun; `in_turn` says that one is under way.
     """
 
     job: Job
@@ -60,11 +58,16 @@ class JobView:
     wear: Wear
     cycle: Cycle | None
     finished: int
+    epoch: int
+    in_turn: bool
+
+    @property
+    def multiplier(self) -> int:
+        return (self.token.multiplier if self.token is not None else None) or 1
 
     @property
     def remaining(self) -> Amount:
-        multiplier = (self.token.multiplier if self.token is not None else None) or 1
-        return remaining_ceil(self.job.target, self.progress, multiplier)
+        return remaining_ceil(self.job.target, self.progress, self.multiplier)
 
     @property
     def cycles_needed(self) -> int:
@@ -124,17 +127,24 @@ class Jobs:
 
         Raises:
             UnknownJobError: there is no such job.
-            ValueError: the job has ended or stands still, and the wish does not fit that.
+            JobNotChangedError: the wish does not fit the job's state, or another job of this user
+                is active on the symbol.
         """
-        with Session(self._engine) as session, session.begin():
-            row = session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
-            if row is None:
-                raise UnknownJobError(f"There is no job {job_id}; `oto job list` shows all.")
-            self._take_wish(session, row, wish)
-            _note(session, row, EventKind.WISH_CHANGED, wish=wish, state=row.state)
-            session.flush()
-            session.execute(update(JobRow).where(JobRow.id == job_id).values(due_at=func.now()))
-            return Wake(job_id, row.epoch)
+        try:
+            with Session(self._engine) as session, session.begin():
+                row = session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
+                if row is None:
+                    raise _unknown(job_id)
+                self._take_wish(session, row, wish)
+                _note(session, row, EventKind.WISH_CHANGED, wish=wish, state=row.state)
+                session.flush()
+                session.execute(update(JobRow).where(JobRow.id == job_id).values(due_at=func.now()))
+                return Wake(job_id, row.epoch)
+        except IntegrityError:
+            raise JobNotChangedError(
+                f"Job {job_id} cannot go on: another job of its user is active on the same token; "
+                "stop that first."
+            ) from None
 
     def view(self, job_id: JobId) -> JobView:
         """Return one job.
@@ -144,11 +154,16 @@ class Jobs:
         """
         found = self.views(job_ids=[job_id])
         if not found:
-            raise UnknownJobError(f"There is no job {job_id}; `oto job list` shows all.")
+            raise _unknown(job_id)
         return found[0]
 
     def views(
-        self, *, user: str | None = None, job_ids: Sequence[int] | None = None, active: bool = False
+        self,
+        *,
+        user: str | None = None,
+        job_ids: Sequence[int] | None = None,
+        states: Collection[JobState] | None = None,
+        active: bool = False,
     ) -> list[JobView]:
         """Return jobs as they stand, newest first."""
         wanted = select(JobRow, UserRow.name, TokenRow).join(UserRow, UserRow.id == JobRow.user_id)
@@ -157,16 +172,19 @@ class Jobs:
             wanted = wanted.where(UserRow.name == user)
         if job_ids is not None:
             wanted = wanted.where(JobRow.id.in_(job_ids))
+        if states is not None:
+            wanted = wanted.where(JobRow.state.in_([state.value for state in states]))
         if active:
             wanted = wanted.where(JobRow.state.in_(ACTIVE_STATES))
         with Session(self._snapshots) as session:
             rows = session.execute(wanted.order_by(JobRow.id.desc())).all()
             return [_view(session, job, name, token) for job, name, token in rows]
 
-    def cycles(self, job_id: JobId) -> list[Cycle]:
-        """Return every cycle of a job, oldest first."""
+    def cycles(self, job_id: JobId, newest: int | None = None) -> list[Cycle]:
+        """Return every cycle of a job, or only the newest ones, oldest first."""
         with Session(self._snapshots) as session:
-            return _cycles_of(session, job_id)
+            found = job_figures.cycles(session, CycleRow.job_id == job_id, newest=newest)
+        return found[::-1]
 
     def log(self, job_id: JobId, most: int = 1000) -> list[LogEntry]:
         """Return a job's newest log entries, oldest first."""
@@ -194,13 +212,13 @@ class Jobs:
         state = JobState(row.state)
         row.wish = wish.value
         if wish is Wish.RUN and state.value not in ACTIVE_STATES:
-            row.state = job_after(state, JobEvent.RESUME).value
+            row.state = _resumed(row.id, state)
             row.reason, row.detail, row.ended_at = None, "", None
             # What the human changed in the browser is read anew.
             session.get_one(UserRow, row.user_id).terms_accepted = None
         elif wish is not Wish.RUN and state.value not in ACTIVE_STATES:
             # A job that stands still takes one more turn, to get flat if it can.
-            row.state = job_after(state, JobEvent.RESUME).value
+            row.state = _resumed(row.id, state)
 
     @staticmethod
     def _refuse_held(session: Session, user_id: UserId, symbol: Symbol) -> None:
@@ -218,8 +236,22 @@ class Jobs:
             )
 
 
+def _unknown(job_id: int) -> UnknownJobError:
+    return UnknownJobError(f"There is no job {job_id}; `oto job list --all` shows those there are.")
+
+
+def _resumed(job_id: int, state: JobState) -> str:
+    try:
+        return job_after(state, JobEvent.RESUME).value
+    except ImpossibleTransitionError:
+        raise JobNotChangedError(
+            f"Job {job_id} is {state.value}; start another with `oto job start`."
+        ) from None
+
+
 def _view(session: Session, row: JobRow, user: str, token: TokenRow | None) -> JobView:
-    cycles = _cycles_of(session, row.id)
+    unfinished = CycleRow.phase.not_in(FINISHED_PHASES)
+    cycles = job_figures.cycles(session, CycleRow.job_id == row.id, unfinished)
     return JobView(
         job=mapping.job_of(row),
         user=user,
@@ -228,30 +260,12 @@ def _view(session: Session, row: JobRow, user: str, token: TokenRow | None) -> J
         created_at=row.created_at,
         ended_at=row.ended_at,
         progress=progress_of(session, row),
-        wear=wear.total(map(wear.of_cycle, cycles)),
-        cycle=next((cycle for cycle in cycles if not cycle.finished), None),
-        finished=sum(cycle.finished and bool(cycle.bought) for cycle in cycles),
+        wear=job_figures.wear_of(session, row.id),
+        cycle=cycles[0] if cycles else None,
+        finished=job_figures.finished_cycles(session, row.id),
+        epoch=row.epoch,
+        in_turn=row.lease_owner is not None,
     )
-
-
-def _cycles_of(session: Session, job_id: int) -> list[Cycle]:
-    orders = session.scalars(
-        select(OrderRow)
-        .join(CycleRow, CycleRow.id == OrderRow.cycle_id)
-        .where(CycleRow.job_id == job_id)
-    ).all()
-    fills = session.scalars(select(FillRow).where(FillRow.job_id == job_id)).all()
-    rows = session.scalars(
-        select(CycleRow).where(CycleRow.job_id == job_id).order_by(CycleRow.number)
-    )
-    return [
-        mapping.cycle_of(
-            row,
-            [order for order in orders if order.cycle_id == row.id],
-            [fill for fill in fills if fill.cycle_id == row.id],
-        )
-        for row in rows
-    ]
 
 
 def _note(session: Session, row: JobRow, kind: EventKind, **body: object) -> None:

@@ -1,5 +1,6 @@
 """Users, their sealed credentials and what their wallets held, in the database."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models import BalanceRow, CredentialRow, CycleRow, JobRow, UserRow
@@ -16,9 +18,15 @@ from oto.infrastructure.database.cycles import FINISHED_PHASES
 from oto.infrastructure.database.states import ACTIVE_STATES
 from oto.infrastructure.database.work import save_holding, save_wallets
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # as the database demands it
+
 
 class UnknownUserError(LookupError):
     """There is no user of that name."""
+
+
+class UserNotAddedError(ValueError):
+    """A user of that name cannot be added; the message says why."""
 
 
 class UserInUseError(ValueError):
@@ -27,13 +35,17 @@ class UserInUseError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One account of ours, and since when its credentials are stored."""
+    """One account of ours, and since when its credentials are stored.
+
+    `terms_accepted` is about the exchange's terms for Alpha orders, None where not known.
+    """
 
     user_id: UserId
     name: str
     created_at: datetime
     acknowledged_at: datetime | None
     logged_in_at: datetime | None
+    terms_accepted: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +69,19 @@ class Users:
         """Add a user.
 
         Raises:
-            ValueError: there is one of that name already.
+            UserNotAddedError: there is one of that name already, or it is not one to be used.
         """
+        if not _NAME.fullmatch(name):
+            raise UserNotAddedError(
+                "A user's name has 1 to 64 letters, digits or any of . _ - and begins with a "
+                "letter or a digit."
+            )
         with Session(self._engine) as session, session.begin():
             added = session.execute(
                 insert(UserRow).values(name=name).on_conflict_do_nothing().returning(UserRow.id)
             ).first()
         if added is None:
-            raise ValueError(f"There is a user {name} already.")
+            raise UserNotAddedError(f"There is a user {name} already; `oto user list` shows all.")
         return self.named(name)
 
     def all(self) -> Sequence[User]:
@@ -87,16 +104,17 @@ class Users:
 
         Raises:
             UnknownUserError: there is none of that name.
-            UserInUseError: the user has jobs.
+            UserInUseError: the ledger has jobs or other entries of the user.
         """
         user = self.named(name)
-        with Session(self._engine) as session, session.begin():
-            if session.scalar(select(JobRow.id).where(JobRow.user_id == user.user_id).limit(1)):
-                raise UserInUseError(
-                    f"{name} has jobs, and the ledger keeps them; `oto user logout {name}` removes "
-                    "the stored session."
-                )
-            session.execute(delete(UserRow).where(UserRow.id == user.user_id))
+        try:
+            with Session(self._engine) as session, session.begin():
+                session.execute(delete(UserRow).where(UserRow.id == user.user_id))
+        except IntegrityError:
+            raise UserInUseError(
+                f"{name} has jobs or other entries in the ledger, which keeps them; "
+                f"`oto user logout {name}` removes the stored session."
+            ) from None
 
     def acknowledge(self, user: User) -> None:
         with Session(self._engine) as session, session.begin():
@@ -175,9 +193,10 @@ class Users:
             UserRow.created_at,
             UserRow.acknowledged_at,
             CredentialRow.sealed_at,
+            UserRow.terms_accepted,
         ).outerjoin(CredentialRow, CredentialRow.user_id == UserRow.id)
         if name is not None:
             rows = rows.where(UserRow.name == name)
         with Session(self._engine) as session:
             found = session.execute(rows.order_by(UserRow.name)).all()
-        return [User(UserId(row[0]), row[1], row[2], row[3], row[4]) for row in found]
+        return [User(UserId(row[0]), *row[1:]) for row in found]

@@ -8,7 +8,8 @@ from redis.retry import Retry
 def redis_client(url: str, answer_within_s: float = 15) -> redis.Redis:
     """Make a client with a pool of its own; it connects with its first command.
 
-    A command is sent once: a repeated one could act twice. An idle connection that the server
+    A command is sent once, and fails without an answer within `answer_within_s` seconds: a
+    repeated one could act twice. An idle connection that the server
     has closed meanwhile is replaced before the command is sent.
 
     Raises:

@@ -3,20 +3,31 @@
 import errno
 
 import click
+import redis
 
+from oto.application.jobs import JobNotChangedError, JobNotStartedError
 from oto.application.ports import LedgerUnavailableError
 from oto.bootstrap import NotRunningError
 from oto.domain.errors import ExchangeError
 from oto.infrastructure.database.catalog import UnknownTokenError
-from oto.infrastructure.database.jobs import JobNotStartedError, UnknownJobError
-from oto.infrastructure.database.users import UnknownUserError, UserInUseError
+from oto.infrastructure.database.jobs import UnknownJobError
+from oto.infrastructure.database.users import (
+    UnknownUserError,
+    UserInUseError,
+    UserNotAddedError,
+)
 from oto.infrastructure.pasted import PastedError
 from oto.infrastructure.private_file import PrivateFileError
 from oto.infrastructure.servers import ServersError
 from oto.infrastructure.settings import SettingsError
 from oto.infrastructure.vault import VaultError
 from oto.interface.cli.bench import bench
+from oto.interface.cli.db import db
+from oto.interface.cli.doctor import doctor
 from oto.interface.cli.exchange import exchange
+from oto.interface.cli.house import SchemaNotCurrentError
+from oto.interface.cli.job import job
+from oto.interface.cli.user import user
 
 # Errors that say to a person what is wrong and what to do.
 SENTENCES = (
@@ -31,9 +42,13 @@ SENTENCES = (
     LedgerUnavailableError,
     UnknownUserError,
     UserInUseError,
+    UserNotAddedError,
     UnknownTokenError,
     UnknownJobError,
     JobNotStartedError,
+    JobNotChangedError,
+    SchemaNotCurrentError,
+    redis.RedisError,
 )
 
 _INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
@@ -72,5 +87,5 @@ def main(*, debug: bool) -> None:
     del debug  # read by the group
 
 
-main.add_command(exchange)
-main.add_command(bench)
+for command in (bench, db, doctor, exchange, job, user):
+    main.add_command(command)

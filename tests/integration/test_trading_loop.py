@@ -1,0 +1,373 @@
+"""The loop by polling alone, against the exchange's own truth, one trouble after the other."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from oto.application.advance_job import Outcome
+from oto.application.ports import FencedError, Wake
+from oto.domain.cycle import CyclePhase
+from oto.domain.job import JobState, Reason, Target, TargetKind, Wish
+from oto.domain.leg import LegState
+from oto.domain.points import day_of
+from tests.loop import Loop, running_loop
+from tests.simulated import AITECH, Exchange
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def loop(database_url: str, exchange: Exchange) -> Iterator[Loop]:
+    with running_loop(database_url, exchange) as made:
+        yield made
+
+
+def assert_nothing_amiss(loop: Loop) -> None:
+    found = loop.audit()
+    assert (found.differences, found.duplicates, found.orphans, found.open_orders) == ((), 0, 0, 0)
+
+
+def test_a_job_buys_its_target_ends_flat_and_the_ledger_equals_the_exchange(loop: Loop) -> None:
+    loop.start(volume="60", order_size="20")
+
+    done = loop.until("completed")
+
+    assert done.progress.bought >= 60
+    assert [cycle.phase for cycle in loop.cycles()] == [CyclePhase.SETTLED] * 3
+    assert_nothing_amiss(loop)
+
+
+def test_a_counted_target_needs_less_of_a_token_with_a_multiplier(loop: Loop) -> None:
+    loop.exchange.control(f"symbols/{AITECH}", {"token": {"mulPoint": 4}})
+    loop.start(target=Target(TargetKind.COUNTED, Decimal(40)), order_size=Decimal(20))
+    with loop.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE tokens SET multiplier = 4")
+
+    done = loop.until("completed")
+
+    assert 10 <= done.progress.bought < 11
+    assert done.progress.counted == done.progress.bought * 4
+
+
+def test_a_target_in_points_counts_what_the_day_had_before(loop: Loop) -> None:
+    target = Target(TargetKind.POINTS, Decimal(5), Decimal(20), day_of(loop.clock.now()))
+    loop.start(target=target, order_size=Decimal(20))
+
+    done = loop.until("completed")
+
+    assert 12 <= done.progress.counted < 13  # 2^5 - 20
+
+
+def test_points_begin_anew_with_the_utc_day(loop: Loop) -> None:
+    yesterday = day_of(loop.clock.now()) - timedelta(days=1)
+    loop.start(target=Target(TargetKind.POINTS, Decimal(5), Decimal(30), yesterday))
+
+    done = loop.until("completed")
+
+    assert done.progress.counted >= 32
+    assert done.job.target.baseline == 0
+
+
+def test_a_buy_that_nobody_fills_is_cancelled_and_tried_again(loop: Loop) -> None:
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "10"]], asks=[["0.30000000", "10"]])
+    loop.start()
+
+    loop.turns(8)
+    assert loop.cycles()[0].phase is CyclePhase.ABANDONED
+    assert not loop.cycles()[0].bought
+    loop.book("0.22690000", "0.22700000")
+
+    loop.until("completed")
+    assert_nothing_amiss(loop)
+
+
+@pytest.mark.parametrize("policy", ["pending_on_full_fill", "pending_on_partial", "void_on_cancel"])
+def test_a_buy_that_fills_in_part_ends_flat_under_every_policy(loop: Loop, policy: str) -> None:
+    loop.exchange.control("settings", {"partial_fill": policy})
+    loop.exchange.set_book(AITECH, bids=[["0.22690000", "100000"]], asks=[["0.22700000", "30"]])
+    loop.start()
+    loop.turns(7)
+    loop.book("0.22690000", "0.22700000")
+
+    loop.until("completed")
+
+    assert 0 < loop.cycles()[0].bought < 20
+    assert loop.cycles()[0].phase is CyclePhase.SETTLED
+    assert_nothing_amiss(loop)
+
+
+def test_a_sell_that_the_market_left_behind_is_sold_down_the_ladder(loop: Loop) -> None:
+    loop.start()
+    loop.exchange.set_book(
+        AITECH, bids=[["0.22600000", "1000000"]], asks=[["0.22700000", "1000000"]]
+    )
+    loop.market.bid = "0.22690000"
+    loop.turn()
+    loop.book("0.22600000", "0.22610000")
+    loop.market.ask = "0.22700000"
+
+    loop.until("completed")
+
+    cycle = loop.cycles()[0]
+    assert cycle.phase is CyclePhase.SETTLED
+    assert len(cycle.exits) >= 1
+    assert_nothing_amiss(loop)
+
+
+def test_tokens_below_the_stated_loss_are_parked_and_sold_when_the_price_is_back(
+    loop: Loop,
+) -> None:
+    loop.start()
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
+    loop.turn()
+    loop.book("0.20000000", "0.20010000")
+
+    loop.turns(15)
+    parked = loop.view()
+    assert parked.job.reason is Reason.PARKED
+    assert parked.cycle is not None
+    assert parked.cycle.phase is CyclePhase.PARKED
+    loop.book("0.22690000", "0.22700000")
+
+    loop.until("completed")
+    assert_nothing_amiss(loop)
+
+
+def test_a_stop_sells_first_and_leaves_nothing_open(loop: Loop) -> None:
+    loop.start(volume="100")
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9"]], asks=[["0.30000000", "9"]])
+    loop.turn()
+    loop.wish(Wish.STOP)
+
+    stopped = loop.until("stopped")
+
+    assert stopped.cycle is None
+    assert_nothing_amiss(loop)
+
+
+def test_a_paused_job_is_flat_and_goes_on_when_resumed(loop: Loop) -> None:
+    loop.start(volume="60")
+    loop.turns(2)
+    loop.wish(Wish.PAUSE)
+    assert loop.until("paused").cycle is None
+
+    loop.wish(Wish.RUN)
+
+    loop.until("completed")
+    assert_nothing_amiss(loop)
+
+
+def test_a_stop_with_parked_tokens_says_so_and_a_resume_takes_them_up(loop: Loop) -> None:
+    loop.start()
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
+    loop.turn()
+    loop.book("0.20000000", "0.20010000")
+    loop.turns(12)
+    loop.wish(Wish.STOP)
+
+    stopped = loop.until("stopped")
+    assert stopped.job.reason is Reason.PARKED
+    assert stopped.cycle is not None
+    loop.book("0.22690000", "0.22700000")
+    loop.wish(Wish.RUN)
+
+    loop.until("completed")
+    assert_nothing_amiss(loop)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("answer_lost_before", {}),
+        ("answer_lost_after", {}),
+        ("server_error", {"status": 502}),
+        ("server_error", {"status": 502, "after": True}),
+        ("not_json", {}),
+        ("missing_fields", {}),
+    ],
+)
+def test_a_lost_answer_is_resolved_by_looking_and_nothing_is_placed_twice(
+    loop: Loop, kind: str, options: dict[str, Any]
+) -> None:
+    loop.exchange.fault(kind, endpoint="place_oto", count=1, **options)
+    loop.start()
+    loop.turn()
+    assert loop.cycles()[0].phase is CyclePhase.UNKNOWN
+
+    for _ in range(40):
+        if loop.view().job.state is JobState.NEEDS_HUMAN:
+            loop.wish(Wish.RUN)
+        loop.turn()
+        loop.pass_time(1)
+        if loop.view().job.state is JobState.COMPLETED:
+            break
+
+    assert loop.view().job.state is JobState.COMPLETED
+    assert_nothing_amiss(loop)
+
+
+def test_an_order_that_shows_up_late_is_still_ours(loop: Loop) -> None:
+    loop.exchange.fault("late_history", delay_ms=6000, count=1)
+    loop.exchange.fault("answer_lost_after", endpoint="place_oto", count=1)
+    loop.start()
+
+    loop.until("completed")
+
+    assert len(loop.cycles()) == 1
+    assert_nothing_amiss(loop)
+
+
+def test_nothing_else_is_placed_while_an_outcome_is_unknown(loop: Loop) -> None:
+    loop.exchange.fault("answer_lost_before", endpoint="place_oto", count=1)
+    loop.start(volume="100")
+    loop.turns(9)
+
+    assert loop.exchange.orders() == []
+    assert loop.view().job.reason is Reason.UNRESOLVED
+
+
+def test_an_unknown_code_calls_for_a_human_once_nothing_is_open(loop: Loop) -> None:
+    loop.exchange.fault("unknown_code", code="999777", endpoint="place_oto", count=1)
+    loop.start()
+
+    stopped = loop.until("needs_human")
+
+    assert stopped.job.reason is Reason.UNKNOWN_ANSWER
+    assert stopped.cycle is None
+    assert loop.exchange.orders() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("session_expired", Reason.SESSION_OVER), ("challenge", Reason.VERIFICATION)],
+)
+def test_what_only_a_human_can_clear_stops_the_job_and_a_resume_carries_it_on(
+    loop: Loop, kind: str, reason: Reason
+) -> None:
+    fault = loop.exchange.fault(kind)
+    loop.start()
+    assert loop.until("needs_human").job.reason is reason
+    assert loop.turn() is Outcome.STALE
+    loop.exchange.http.delete(f"/sim/faults?id={fault}")
+
+    loop.wish(Wish.RUN)
+
+    loop.until("completed")
+    assert_nothing_amiss(loop)
+
+
+def test_a_wait_for_balance_heals_by_itself(loop: Loop) -> None:
+    loop.exchange.control("accounts/ann", {"funding": "5"})
+    loop.start()
+    loop.turns(3)
+    assert loop.view().job.reason is Reason.LOW_BALANCE
+    assert loop.exchange.orders() == []
+
+    loop.exchange.control("accounts/ann", {"funding": "1000"})
+
+    loop.until("completed")
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "reason"),
+    [
+        ("0.2270", "0.2269", Reason.CROSSED_BOOK),
+        ("0.2269", "0.2300", Reason.ZOMBIE_BOOK),
+        ("0.2260", "0.2277", Reason.WIDE_SPREAD),
+    ],
+)
+def test_a_book_that_cannot_be_priced_from_is_waited_out(
+    loop: Loop, bid: str, ask: str, reason: Reason
+) -> None:
+    loop.market.bid, loop.market.ask = bid, ask
+    loop.start()
+    loop.turns(2)
+    assert loop.view().job.reason is reason
+    assert loop.exchange.orders() == []
+
+    loop.book("0.22690000", "0.22700000")
+
+    loop.until("completed")
+
+
+def test_a_silent_stream_is_waited_out(loop: Loop) -> None:
+    loop.market.silent_since = loop.clock.now() - timedelta(seconds=6)
+    loop.start()
+    loop.turn()
+
+    assert loop.view().job.reason is Reason.STALE_PRICE
+    assert loop.exchange.orders() == []
+
+
+def test_a_halted_token_is_not_bought(loop: Loop) -> None:
+    with loop.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE tokens SET halted = true")
+    loop.start()
+    loop.turn()
+
+    assert loop.view().job.reason is Reason.NOT_TRADING
+
+
+def test_a_halt_in_the_database_stands_before_every_placement(loop: Loop) -> None:
+    with loop.engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO halts (why) VALUES ('a drill')")
+    loop.start()
+    loop.turns(2)
+
+    assert loop.view().job.reason is Reason.HALTED
+    assert loop.exchange.orders() == []
+
+
+def test_a_doubled_wake_up_takes_one_turn(loop: Loop) -> None:
+    loop.start()
+    assert loop.advance(Wake(loop.job_id, 0)) is Outcome.ADVANCED
+
+    assert loop.advance(Wake(loop.job_id, 0)) is Outcome.STALE
+    assert len(loop.exchange.orders()) == 2  # both legs of one OTO
+
+
+def test_a_turn_that_was_overtaken_writes_nothing(loop: Loop) -> None:
+    loop.start()
+    turn = loop.ledger.claim(Wake(loop.job_id, 0))
+    assert turn is not None
+    with loop.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET lease_until = now() - interval '1 second'")
+    assert loop.ledger.claim(Wake(loop.job_id, 1)) is not None
+
+    with pytest.raises(FencedError), loop.ledger.work(turn, loop.clock.now(), None):
+        pass
+
+
+def test_an_order_whose_sender_died_is_adopted_by_the_next_turn(loop: Loop) -> None:
+    """The process ends between the POST and the outcome: the intent and *sending* are stored."""
+
+    class Died(BaseException):
+        pass
+
+    class DiesAfterPost:
+        def __init__(self, real: Any) -> None:  # noqa: ANN401
+            self._real = real
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+            return getattr(self._real, name)
+
+        def place_oto(self, approved: Any) -> None:  # noqa: ANN401
+            self._real.place_oto(approved)
+            raise Died
+
+    loop.exchanges.port = DiesAfterPost(loop.exchanges.of(loop.user_id))
+    loop.start()
+    with pytest.raises(Died):
+        loop.turn()
+    loop.exchanges.port = None
+    assert loop.cycles()[0].working.state is LegState.SENDING
+    with loop.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET lease_until = now() - interval '1 second'")
+
+    loop.until("completed")
+
+    assert len(loop.cycles()) == 1
+    assert_nothing_amiss(loop)
