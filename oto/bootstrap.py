@@ -1,7 +1,6 @@
 """The composition root: from settings to everything that a process needs."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ from oto.infrastructure.database.ledger import SqlLedger
 from oto.infrastructure.database.users import Users
 from oto.infrastructure.dispatch import CeleryDispatcher, make_celery
 from oto.infrastructure.exchanges import KeptExchanges
+from oto.infrastructure.redis_store.beats import Beats
 from oto.infrastructure.redis_store.client import redis_client
 from oto.infrastructure.redis_store.latency import Latencies
 from oto.infrastructure.redis_store.ticks import TickStore
@@ -120,6 +120,10 @@ class House:
         return Latencies(self.redis)
 
     @cached_property
+    def beats(self) -> Beats:
+        return Beats(self.redis)
+
+    @cached_property
     def leases(self) -> Leases:
         return Leases(self.engine)
 
@@ -160,15 +164,14 @@ class House:
     def close(self) -> None:
         """Give back what this process has opened."""
         made = self.__dict__
-        closing: dict[str, Callable[[], object]] = {}
         if "advance" in made:
-            closing |= {"leases": self.leases.stop, "latencies": self.latencies.stop}
-        if "exchanges" in made:
-            closing["exchanges"] = self.exchanges.close
+            self.leases.stop()
+            self.latencies.stop()
+        for name in ("exchanges", "public", "celery", "redis"):
+            if name in made:
+                made[name].close()
         if "engine" in made:
-            closing["engine"] = self.engine.dispose
-        for close in closing.values():
-            close()
+            self.engine.dispose()
 
 
 def open_house(settings: Settings | None = None) -> House:

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from oto.application import refresh
+from oto.infrastructure.redis_store.beats import SWEEP
 from tasks.house import house
 
 _MOST_WAKES = 500
@@ -15,6 +16,7 @@ def sweep() -> int:
     wakes = opened.ledger.due(_MOST_WAKES)
     for wake in wakes:
         opened.dispatcher.wake(wake)
+    opened.beats.beat(SWEEP, opened.clock.now())
     return len(wakes)
 
 

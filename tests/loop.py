@@ -112,7 +112,7 @@ class Loop:
     user_id: UserId
     exchanges: OneExchange
     advance: Advance
-    job_id: JobId = JobId(0)
+    job_id: JobId
 
     def book(self, bid: str, ask: str, depth: str = "1000000") -> None:
         """Set the market: the exchange's book, and what the streams say of it."""
@@ -202,6 +202,7 @@ def running_loop(database_url: str, exchange: Exchange) -> Iterator[Loop]:
             user_id=users.add("ann").user_id,
             exchanges=exchanges,
             advance=Advance(ledger, market, exchanges, wakes, clock, NoMeter()),
+            job_id=JobId(0),
         )
         loop.book("0.22690000", "0.22700000")
         yield loop

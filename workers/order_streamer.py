@@ -3,9 +3,11 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import redis
 import structlog
 
 from oto.application.ports import Dispatcher, Ledger, LedgerUnavailableError, NoCredentialsError
@@ -17,6 +19,7 @@ from oto.infrastructure.alpha.private import PrivateAlpha
 from oto.infrastructure.alpha.states import ConnectionState, Stopped
 from oto.infrastructure.alpha.user_stream import ReconcileReason, UserStream
 from oto.infrastructure.database.ledger import reachable
+from oto.infrastructure.redis_store.beats import ORDERS, Beats
 from oto.infrastructure.redis_store.latency import Latencies
 from oto.infrastructure.vault import VaultError
 
@@ -80,6 +83,7 @@ class OrderStreamer:
         ledger: Ledger,
         dispatcher: Dispatcher,
         latencies: Latencies,
+        beats: Beats,
     ) -> None:
         self._ws_base_url = ws_base_url
         self._alpha_of = alpha_of
@@ -87,6 +91,7 @@ class OrderStreamer:
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._latencies = latencies
+        self._beats = beats
         self._followed: dict[UserId, _Followed] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="oto-orders", daemon=True)
@@ -117,6 +122,8 @@ class OrderStreamer:
             else:
                 failing = False
                 self._follow(trading)
+                with suppress(redis.RedisError):  # then its absence is what the doctor sees
+                    self._beats.beat(ORDERS, datetime.now(UTC))
 
     def _follow(self, wanted: frozenset[UserId]) -> None:
         for user_id in [one for one in self._followed if one not in wanted]:

@@ -99,6 +99,7 @@ def orders() -> None:
         ledger=house.ledger,
         dispatcher=house.dispatcher,
         latencies=house.latencies,
+        beats=house.beats,
     )
     streamer.start()
     stopping.wait()

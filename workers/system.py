@@ -30,7 +30,10 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run. `simulator` are the arguments of `oto sim serve`, None for none."""
+    """What to run. `simulator` are the arguments of `oto sim serve`, None for none.
+
+    `without` names processes that are not started: another machine has them, or none should.
+    """
 
     settings: Settings
     simulator: tuple[str, ...] | None
@@ -39,6 +42,7 @@ class Plan:
     flower: bool = True
     durable: bool = True
     output: IO[bytes] | None = None
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -81,7 +85,8 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
             # The worker repeats it each minute; a stranger's exchange may be down just now.
             refresh_catalog(house.public, house.catalog, house.clock)
         for program in _programs(plan):
-            supervisor.start(program)
+            if program.name not in plan.without:
+                supervisor.start(program)
         say("streams, worker and beat are started")
         try:
             yield System(house, supervisor)

@@ -144,9 +144,10 @@ def start(planned: Plan, jobs: Starts, dispatcher: Dispatcher) -> JobId:
     return wake.job_id
 
 
-def granted(state: JobState, wish: Wish) -> bool:
+def granted(job: Job, wish: Wish) -> bool:
     """Tell whether a job stands as wished already, so that there is nothing to send."""
-    return state in _GRANTED[wish]
+    goes_on = job.state in ACTIVE and job.wish is Wish.RUN
+    return job.state in _GRANTED[wish] or (wish is Wish.RUN and goes_on)
 
 
 def share_done(job: Job, progress: Progress, multiplier: int) -> Decimal:

@@ -228,10 +228,10 @@ def remaining_ceil(target: Target, progress: Progress, multiplier: int) -> Amoun
         case TargetKind.VOLUME:
             return _at_least_nothing(target.value - progress.bought)
         case TargetKind.COUNTED:
-            return _raw_ceil(target.value - progress.counted, multiplier)
+            return _share_ceil(target.value - progress.counted, multiplier)
         case TargetKind.POINTS:
             counted = points.counted_for(int(target.value))
-            return _raw_ceil(counted - target.baseline - progress.counted, multiplier)
+            return _share_ceil(counted - target.baseline - progress.counted, multiplier)
 
 
 def cycles_needed(remaining: Amount, order_size: Amount) -> int:
@@ -243,13 +243,17 @@ def cycles_needed(remaining: Amount, order_size: Amount) -> int:
 
 
 def next_spend(remaining: Amount, order_size: Amount) -> Amount:
-    """Return what the next order should buy: the asked size, the last one all that is left."""
-    return remaining if cycles_needed(remaining, order_size) <= 1 else order_size
+    """Return what the next order should buy: the asked size, or the little more of an even share.
+
+    So `cycles_needed` orders reach the target, and the last one takes all that is left.
+    """
+    needed = cycles_needed(remaining, order_size)
+    return remaining if needed <= 1 else max(order_size, _share_ceil(remaining, needed))
 
 
-def _raw_ceil(counted: Decimal, multiplier: int) -> Amount:
-    raised = money.ceil_to(_at_least_nothing(counted), money.unit(8) * multiplier)
-    return Amount(money.quotient_floor(raised, Decimal(multiplier), 8))
+def _share_ceil(value: Decimal, parts: int) -> Amount:
+    raised = money.ceil_to(_at_least_nothing(value), money.unit(8) * parts)
+    return Amount(money.quotient_floor(raised, Decimal(parts), 8))
 
 
 def _at_least_nothing(value: Decimal) -> Amount:

@@ -90,8 +90,10 @@ def exit_order(
         return None
     for ticks in _nearest_first(_MOST_TICKS):
         candidate = Price(price + ticks * rules.tick_size)
-        if candidate >= floor and (candidate, quantity) not in taken:
-            return _allowed(rules, candidate, quantity)
+        if candidate < floor or (candidate, quantity) in taken:
+            continue
+        if order := _allowed(rules, candidate, quantity):
+            return order
     raise NoFingerprintError
 
 

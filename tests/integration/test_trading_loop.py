@@ -12,6 +12,7 @@ from oto.application.ports import FencedError, Wake
 from oto.domain.cycle import CyclePhase
 from oto.domain.job import JobState, Reason, Target, TargetKind, Wish
 from oto.domain.leg import LegState
+from oto.domain.money import Amount
 from oto.domain.points import day_of
 from tests.loop import Loop, running_loop
 from tests.simulated import AITECH, Exchange
@@ -53,7 +54,7 @@ def test_a_counted_target_needs_less_of_a_token_with_a_multiplier(loop: Loop) ->
 
 
 def test_a_target_in_points_counts_what_the_day_had_before(loop: Loop) -> None:
-    target = Target(TargetKind.POINTS, Decimal(5), Decimal(20), day_of(loop.clock.now()))
+    target = Target(TargetKind.POINTS, Decimal(5), Amount(Decimal(20)), day_of(loop.clock.now()))
     loop.start(target=target, order_size=Decimal(20))
 
     done = loop.until("completed")
@@ -63,7 +64,7 @@ def test_a_target_in_points_counts_what_the_day_had_before(loop: Loop) -> None:
 
 def test_points_begin_anew_with_the_utc_day(loop: Loop) -> None:
     yesterday = day_of(loop.clock.now()) - timedelta(days=1)
-    loop.start(target=Target(TargetKind.POINTS, Decimal(5), Decimal(30), yesterday))
+    loop.start(target=Target(TargetKind.POINTS, Decimal(5), Amount(Decimal(30)), yesterday))
 
     done = loop.until("completed")
 

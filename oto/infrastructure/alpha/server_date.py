@@ -3,9 +3,10 @@
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from oto.domain.errors import UnexpectedShapeError
+from oto.domain.errors import ExchangeError, UnexpectedShapeError
 from oto.infrastructure.alpha import endpoints
 from oto.infrastructure.alpha.client import Client, Limits, NoAnswer
+from oto.infrastructure.alpha.errors import classify
 from oto.infrastructure.alpha.transport import fresh_trace_id
 
 
@@ -13,7 +14,7 @@ def server_date(base_url: str, limits: Limits) -> datetime:
     """Return the exchange's time, cut to whole seconds.
 
     Raises:
-        ExchangeError: no answer came, or one without a date.
+        ExchangeError: no answer came, or no good one, or one without a date.
     """
     client = Client(base_url, None, limits)
     try:
@@ -22,6 +23,8 @@ def server_date(base_url: str, limits: Limits) -> datetime:
         client.close()
     if isinstance(answer, NoAnswer):
         raise answer.error
+    if isinstance(result := classify(answer), ExchangeError):
+        raise result
     return _read(answer.date)
 
 

@@ -77,7 +77,7 @@ def list_(*, as_json: bool) -> None:
 @user.command()
 @click.argument("name")
 @click.option(
-    "--from-file", "file", type=_FILE, default=_STDIN, help="Where it is; - or nothing: stdin."
+    "--from-file", "file", type=_FILE, default="-", help="Where it is; - or nothing: stdin."
 )
 @click.option("--entry", help="Which user of a file that holds several; the first, if not given.")
 @_JSON

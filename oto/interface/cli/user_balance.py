@@ -151,11 +151,13 @@ def _symbol(asset: str) -> Symbol:
 def _drawn(found: Sequence[Wallets]) -> RenderableType:
     parts: list[RenderableType] = []
     for one in found:
-        title = f"{one.user}: {usdt(one.total)} USDT" if one.positions else one.user
-        parts.append(table(title, _COLUMNS, [_row(each) for each in one.positions]))
+        if one.positions:
+            title = f"{one.user}: {usdt(one.total)} USDT"
+            parts.append(table(title, _COLUMNS, [_row(each) for each in one.positions]))
         if one.problem:
-            since = f"; this is of {local(one.read_at)}" if one.read_at is not None else ""
-            parts.append(Text(f"Not read now: {one.problem}{since}.\n", style="yellow"))
+            since = f"; shown is {local(one.read_at)}" if one.read_at is not None else ""
+            words = f"{one.user} was not read now: {one.problem}{since}."
+            parts.append(Text(words, style="yellow"))
     return Group(*parts)
 
 
