@@ -40,13 +40,13 @@ timezone = "UTC"
 enable_utc = True
 imports = ("tasks.trading", "tasks.market", "tasks.maintenance")
 
-# A message that nobody took for about its period is worthless: without `expires` a worker that
-# comes back would find a burst of them.
+# Without `expires` a worker that comes back would find a burst of old messages. It is compared with
+# the worker's own clock, so it leaves room for clocks that differ.
 beat_schedule = {
     "sweep": {
         "task": "maintenance.sweep",
         "schedule": 1.0,
-        "options": {"expires": 1.0},
+        "options": {"expires": 15.0},
     },
     "refresh-catalog": {
         "task": "market.refresh_catalog",

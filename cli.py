@@ -2,7 +2,7 @@
 
 from oto.interface.cli import main
 from oto.simulator.cli import sim
-from workers import demo, processes, system
+from workers import bench_loop, demo, processes, system
 
 for command in (
     sim,
@@ -14,6 +14,7 @@ for command in (
     demo.demo,
 ):
     main.add_command(command)
+main.commands["bench"].add_command(bench_loop.loop)  # type: ignore[attr-defined]
 
 __all__ = ["main"]
 

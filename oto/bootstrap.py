@@ -25,6 +25,7 @@ from oto.infrastructure.exchanges import KeptExchanges
 from oto.infrastructure.redis_store.beats import Beats
 from oto.infrastructure.redis_store.client import redis_client
 from oto.infrastructure.redis_store.latency import Latencies
+from oto.infrastructure.redis_store.market import RedisMarket
 from oto.infrastructure.redis_store.ticks import TickStore
 from oto.infrastructure.settings import Exchange, ExchangeUrls, Settings, load_settings
 from oto.infrastructure.vault import Vault, open_vault
@@ -154,7 +155,7 @@ class House:
         self.latencies.start()
         return Advance(
             ledger=self.ledger,
-            market=self.ticks,
+            market=RedisMarket(self.ticks),
             exchanges=self.exchanges,
             dispatcher=self.dispatcher,
             clock=self.clock,

@@ -31,17 +31,9 @@ class Oto:
     environment: Mapping[str, str]
 
     def __call__(self, *arguments: str | Path | int, given: str | bytes = "") -> Result:
-        root = logging.getLogger()
-        handlers, level = list(root.handlers), root.level
-        try:
-            return CliRunner(env={**self.environment, "NO_COLOR": "1"}).invoke(
-                main, list(map(str, arguments)), input=given
-            )
-        finally:
-            # What commands set up writes to an output that is gone now.
-            root.handlers[:] = handlers
-            root.setLevel(level)
-            structlog.reset_defaults()
+        runner = CliRunner(env={**self.environment, "NO_COLOR": "1"})
+        with restored_logging():
+            return runner.invoke(main, list(map(str, arguments)), input=given)
 
     def json(self, *arguments: str | Path | int, exit_code: int = 0) -> Any:  # noqa: ANN401
         """Run a command with --json and return what it prints."""
@@ -67,6 +59,19 @@ class Oto:
         file.touch(mode=0o600)
         file.write_text(json.dumps(exchange.credentials(name)))
         return file
+
+
+@contextmanager
+def restored_logging() -> Iterator[None]:
+    """Undo what a command sets up: it writes to an output that is gone after it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
 
 
 @contextmanager

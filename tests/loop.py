@@ -130,6 +130,9 @@ class Loop:
             300,
         )
         self.job_id = self.jobs.start(replace(job, **changes)).job_id
+        with self.engine.begin() as connection:
+            # The test's time is not the database's.
+            connection.execute(text("UPDATE jobs SET created_at = :at"), {"at": self.clock.now()})
         return self.job_id
 
     def turn(self) -> Outcome:

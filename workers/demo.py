@@ -73,7 +73,7 @@ class Result:
     unknown: int
     latency_ms: dict[str, Any]
     cpu_ms_per_cycle: float
-    usage: dict[str, usage.Usage]
+    used: dict[str, usage.Usage]
     seconds: float
 
     @property
@@ -113,7 +113,7 @@ class Result:
             "cpu_ms_per_cycle": round(self.cpu_ms_per_cycle, 1),
             "processes": {
                 name: {"cpu_s": round(one.cpu_s, 2), "resident_mib": one.resident >> 20}
-                for name, one in sorted(self.usage.items())
+                for name, one in sorted(self.used.items())
             },
             "cycles": self.cycles,
             "cycles_per_s": round(self.cycles / self.seconds, 2),
@@ -159,7 +159,7 @@ def _trade(wanted: Wanted, system: System, view: demo_view.View) -> Result:
     house, stopping = system.house, stopped_by_signals()
     jobs = [_start(wanted, house, f"sim-{number}") for number in range(1, wanted.users + 1)]
     house.latencies.clear()
-    before = _total(usage.of_children(system.supervisor.pids))
+    before = usage.of_children(system.supervisor.pids)
     began = time.monotonic()
     deadline = began + wanted.seconds
     with view.live():
@@ -174,8 +174,8 @@ def _trade(wanted: Wanted, system: System, view: demo_view.View) -> Result:
             system.supervisor.watch()
             stopping.wait(_LOOK_EVERY_S)
     seconds = time.monotonic() - began
-    used = usage.of_children(system.supervisor.pids)
-    return _result(house, jobs, wanted, used=used, before=before, seconds=seconds)
+    used = usage.since(before, usage.of_children(system.supervisor.pids))
+    return _result(house, jobs, wanted, used=used, seconds=seconds)
 
 
 def _start(wanted: Wanted, house: House, name: str) -> JobId:
@@ -211,7 +211,6 @@ def _result(
     wanted: Wanted,
     *,
     used: dict[str, usage.Usage],
-    before: usage.Usage,
     seconds: float,
 ) -> Result:
     views = house.jobs.views(job_ids=jobs)[::-1]
@@ -235,8 +234,8 @@ def _result(
         refused=counts.get("refused", 0),
         unknown=counts.get("lost", 0),
         latency_ms=house.latencies.percentiles((*STAGES, "stale")),
-        cpu_ms_per_cycle=(_total(used).cpu_s - before.cpu_s) * _MILLISECONDS / cycles,
-        usage=used,
+        cpu_ms_per_cycle=_total(used).cpu_s * _MILLISECONDS / cycles,
+        used=used,
         seconds=seconds,
     )
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import warnings
 
 import click
 
@@ -38,6 +39,8 @@ def worker(*, name: str, threads: int | None) -> None:
 
     house = opened()
     _ = house.urls  # says in one sentence if nothing runs
+    # Celery warns of running as root because of pickle, which is not accepted here.
+    warnings.filterwarnings("ignore", module="celery.platforms")
     number = threads or house.settings.worker_threads
     app.worker_main(
         [

@@ -32,3 +32,11 @@ def of_children(names: Mapping[str, int]) -> dict[str, Usage]:
             continue
         found[name] = found.get(name, Usage()) + one
     return found
+
+
+def since(before: Mapping[str, Usage], now: Mapping[str, Usage]) -> dict[str, Usage]:
+    """Return the CPU that each process used between two readings, and its memory now."""
+    return {
+        name: Usage(max(one.cpu_s - before.get(name, Usage()).cpu_s, 0.0), one.resident)
+        for name, one in now.items()
+    }

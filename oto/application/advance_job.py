@@ -4,6 +4,7 @@ A turn sends as many requests as its decisions ask for, one after the other, and
 fill: it ends with the time at which the job is due again.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -46,8 +47,8 @@ from oto.domain.decisions import (
 )
 from oto.domain.errors import ExchangeError, OutcomeUnknownError
 from oto.domain.events import EventKind
-from oto.domain.job import NEEDS_HUMAN, JobEvent, Reason, TargetKind
-from oto.domain.leg import Leg, LegEvent
+from oto.domain.job import NEEDS_HUMAN, JobEvent, Reason
+from oto.domain.leg import Leg, LegEvent, LegState
 from oto.domain.orders import LimitOrder, OrderId, OtoOrder
 from oto.domain.risk.verdict import Approved
 
@@ -60,6 +61,8 @@ may have lost its turn meanwhile, so it does not send."""
 
 LONGEST_COUNTDOWN_S = 5.0
 """Later times are left to the sweeper: the broker is not trusted to remember."""
+
+_CANCEL_BEFORE_HUMAN = frozenset({Reason.UNKNOWN_ANSWER, Reason.AMBIGUOUS})
 
 _log = structlog.get_logger(__name__)
 
@@ -206,21 +209,21 @@ class _Turn:
                 EventKind.LOST, why="an earlier turn ended between its intent and its outcome"
             )
         today = points.day_of(work.now)
-        if job.target.kind is TargetKind.POINTS and job.target.day != today:
+        if job.target.day is not None and job.target.day < today:
             work.roll_day(today)
 
     def _send(self, leg: Leg, approved: Approved[OtoOrder] | Approved[LimitOrder]) -> bool:
         """Send a stored intent, once; return whether the turn goes on."""
+        # Counted from before the commit: a process can be held up within it too.
+        send_before = self._house.clock.monotonic() + SEND_WITHIN_S
         if not self._mark_sending(leg):
             return True
-        marked_at = self._house.clock.monotonic()
         try:
-            # Before the deadline is looked at: a login has to be opened and a client made.
             exchange = self._exchange()
-            if self._house.clock.monotonic() - marked_at > SEND_WITHIN_S:
-                return self._not_sent(leg, "the process was held up before sending")
             self._measure_post()
-            order_ids = _post(exchange, approved)
+            order_ids = _post(
+                exchange, approved, lambda: self._house.clock.monotonic() < send_before
+            )
         except OutcomeUnknownError as error:
             return self._lost(leg, error)
         except ExchangeError as error:
@@ -314,6 +317,8 @@ class _Turn:
     def _meet(self, met: Trouble) -> None:
         """End the turn because of the exchange: wait, or call for a human."""
         self._log.info("turn_met_trouble", reason=met.reason.name)
+        if met.reason in _CANCEL_BEFORE_HUMAN:
+            self._take_back_buy()
         with self._open() as work:
             if met.reason in NEEDS_HUMAN:
                 work.end(JobEvent.NEED_HUMAN, met.reason, met.detail)
@@ -321,6 +326,16 @@ class _Turn:
             until = work.now + timedelta(seconds=met.pause_s)
             self._sleep(work, Sleep(until, met.reason, met.detail))
         self._wake_at(met.pause_s)
+
+    def _take_back_buy(self) -> None:
+        """Cancel a BUY that nobody would watch any more; whether that works is for the human."""
+        with self._open() as work:
+            cycle = work.cycle
+            if cycle is None or cycle.working.state is not LegState.LIVE:
+                return
+            work.save(placing.cancelling(cycle, cycle.working, work.now))
+        with suppress(ExchangeError):
+            self._cancel(cycle.working)
 
     def _sleep(self, work: Work, decision: Sleep) -> None:
         work.sleep(decision.until, decision.reason, decision.detail)
@@ -345,12 +360,14 @@ class _Turn:
 
 
 def _post(
-    exchange: Exchange, approved: Approved[OtoOrder] | Approved[LimitOrder]
+    exchange: Exchange,
+    approved: Approved[OtoOrder] | Approved[LimitOrder],
+    may_send: Callable[[], bool],
 ) -> tuple[OrderId, ...]:
     if isinstance(approved.order, OtoOrder):
-        placed = exchange.place_oto(Approved(approved.order))
+        placed = exchange.place_oto(Approved(approved.order), may_send)
         return placed.working_order_id, placed.pending_order_id
-    return (exchange.place_exit(Approved(approved.order)),)
+    return (exchange.place_exit(Approved(approved.order), may_send),)
 
 
 def _current(legs: tuple[Leg, ...], leg: Leg) -> Leg:

@@ -1,7 +1,7 @@
 """Checks of a running system: each looks at one thing; what needs a failed one is skipped."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,6 +48,15 @@ class Check:
 _Awaited = Mapping[str, "Future[Finding]"]
 
 
+def with_needed(checks: Sequence[Check], names: Collection[str]) -> Sequence[Check]:
+    """Return the checks of these names, and before them those that they need."""
+    wanted = set(names)
+    for check in reversed(checks):
+        if check.name in wanted and check.needs is not None:
+            wanted.add(check.needs)
+    return [check for check in checks if check.name in wanted]
+
+
 def run(checks: Sequence[Check], clock: Clock, within_s: float) -> list[Finding]:
     """Make every check, all at the same time; one that takes longer than that has failed."""
     awaited: _Awaited = {check.name: Future() for check in checks}
@@ -60,7 +69,7 @@ def run(checks: Sequence[Check], clock: Clock, within_s: float) -> list[Finding]
         try:
             finding = awaited[check.name].result(max(0.0, deadline - clock.monotonic()))
         except TimeoutError:
-            found = Found(Result.FAILED, f"no answer within {within_s:.0f} s", check.advice)
+            found = Found(Result.FAILED, f"no answer within {within_s:g} s", check.advice)
             finding = Finding(check.name, found, round(within_s * 1000))
         findings.append(finding)
     return findings

@@ -10,6 +10,7 @@ from oto.domain.cycle import Cycle
 from oto.domain.events import EventKind
 from oto.domain.job import NEEDS_HUMAN, JobEvent, Reason
 from oto.domain.leg import UNRESOLVED, Leg, LegEvent, LegFill, LegKind, SeenOrder, with_fill
+from oto.domain.leg import after as leg_after
 from oto.domain.market import AlphaId, Symbol
 from oto.domain.matching import Absent, Adopted, Ambiguous, StillUnknown
 from oto.domain.orders import OrderId, OrderRow
@@ -29,8 +30,21 @@ class Seen:
         cycle = work.cycle
         if cycle is None:
             return True
-        work.save(replace(self._with_fills(self._with_rows(cycle)), looked_at=self.read_at))
+        seen = self._with_fills(self._with_rows(self._without_unlisted(cycle)))
+        work.save(replace(seen, looked_at=self.read_at))
         return all(self._resolve(work, leg) for leg in _lost(cycle))
+
+    def _without_unlisted(self, cycle: Cycle) -> Cycle:
+        """End a pending leg that is listed nowhere any more after its working leg has ended."""
+        pending = cycle.pending
+        listed = any(row.order_id == pending.order_id for row in self.rows)
+        if listed or not (pending.open and cycle.working.final):
+            return cycle
+        counted = replace(pending, clean_reads=pending.clean_reads + 1)
+        settled = self.read_at - cycle.phase_since >= matching.SETTLING
+        if settled and counted.clean_reads >= matching.CLEAN_READS:
+            return cycle.with_leg(leg_after(counted, LegEvent.END))
+        return cycle.with_leg(counted)
 
     def _with_rows(self, cycle: Cycle) -> Cycle:
         for row in self.rows:
@@ -51,7 +65,8 @@ class Seen:
         cycle = work.cycle
         if cycle is None:
             return True
-        outcome = matching.match(leg, self.symbol, self.rows, work.owned(), self.read_at)
+        rows = [*self.rows, *work.reported()]
+        outcome = matching.match(leg, self.symbol, rows, work.owned(), self.read_at)
         match outcome:
             case Adopted(row, partner):
                 ids = [row.order_id, *([partner.order_id] if partner is not None else [])]

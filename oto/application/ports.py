@@ -1,6 +1,6 @@
 """What the application needs of the world, as it wants to see it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -81,9 +81,11 @@ class Exchange(Protocol):
     other error that it had none.
     """
 
-    def place_oto(self, approved: Approved[OtoOrder]) -> PlacedOto: ...
+    def place_oto(self, approved: Approved[OtoOrder], may_send: Callable[[], bool]) -> PlacedOto:
+        """Send an OTO if `may_send`, asked at the last moment, allows it."""
 
-    def place_exit(self, approved: Approved[LimitOrder]) -> OrderId: ...
+    def place_exit(self, approved: Approved[LimitOrder], may_send: Callable[[], bool]) -> OrderId:
+        """Send a SELL if `may_send`, asked at the last moment, allows it."""
 
     def cancel(self, symbol: Symbol, order_id: OrderId) -> None: ...
 
@@ -145,6 +147,9 @@ class Work(Protocol):
 
     def apply_waiting_reports(self) -> None:
         """Apply reports that came before their order was known to be ours."""
+
+    def reported(self) -> Sequence[OrderRow]:
+        """Return what reports say of orders of this symbol that are not known to be ours."""
 
     def halted(self) -> str | None:
         """Return why trading this user and symbol is halted, as of this transaction."""

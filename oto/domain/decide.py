@@ -27,6 +27,8 @@ from oto.domain.job import (
     remaining_ceil,
 )
 from oto.domain.leg import Leg, LegState
+from oto.domain.market import SymbolRules
+from oto.domain.money import Price
 from oto.domain.orders import OrderNotAllowedError
 from oto.domain.planning import NoFingerprintError
 from oto.domain.pricing import prices
@@ -38,6 +40,8 @@ LOOK_EVERY = timedelta(seconds=1)
 """How often an unfinished cycle is read from the exchange when no report tells of it."""
 
 CANCEL_AGAIN_AFTER = timedelta(seconds=3)
+MOST_REFUSED_EXITS = 3
+REFUSALS_COUNT_FOR = timedelta(minutes=10)
 PARKED_FOR = timedelta(seconds=5)
 ACCOUNT_KNOWN_FOR = timedelta(seconds=15)
 """How long the wallet's and the terms' last reading is believed."""
@@ -132,19 +136,33 @@ def _next_exit(view: View, cycle: Cycle, quote: Quote) -> Decision:
     rules, rungs = view.situation.rules, view.situation.profile.exit_rungs_bps
     if rules is None:
         return Park(Reason.RULES_UNKNOWN, "it is not in the lists")
+    if _refused_exits(cycle, view.now) >= MOST_REFUSED_EXITS:
+        return End(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, "exits are refused: is it in the wallet?")
     floor = planning.exit_floor_ceil(cycle, view.job.most_slip_bps, rules)
     if quote.bid < floor:
         return Park(Reason.PARKED, f"the bid {quote.bid:f} is below the lowest price {floor:f}")
     if cycle.rung >= len(rungs):
         return Park(Reason.PARKED, f"{len(rungs)} exit orders found no buyer")
+    wanted = planning.rung_price_floor(quote.bid, rungs[cycle.rung], rules)
+    return _exit(view, cycle, wanted, floor, rules)
+
+
+def _exit(view: View, cycle: Cycle, wanted: Price, floor: Price, rules: SymbolRules) -> Decision:
     try:
-        wanted = planning.rung_price_floor(quote.bid, rungs[cycle.rung], rules)
         order = planning.exit_order(cycle, wanted, floor, rules, view.taken)
     except NoFingerprintError:
         return Sleep(view.now + LOOK_EVERY, Reason.NO_FINGERPRINT)
     if order is None:
         return Park(Reason.PARKED, "it is less than the exchange takes at this price")
     return Exit(chain.approve_exit(order))
+
+
+def _refused_exits(cycle: Cycle, now: datetime) -> int:
+    since = now - REFUSALS_COUNT_FOR
+    return sum(
+        leg.state is LegState.REFUSED and leg.sent_at is not None and leg.sent_at > since
+        for leg in cycle.exits
+    )
 
 
 def _while_parked(view: View, cycle: Cycle) -> Decision:

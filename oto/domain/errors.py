@@ -4,7 +4,8 @@ ExchangeError
 ├── RetryLaterError              nothing was placed; ask again, not before `retry_after_s`
 │   ├── RateLimitedError         slow down
 │   ├── UnavailableError         no connection, or the exchange is failing
-│   └── AccountBusyError         another operation of this account is under way
+│   ├── AccountBusyError         another operation of this account is under way
+│   └── NotSentError             we held a write back ourselves: its time was over
 ├── SessionOverError             stop this user; new headers and cookies are needed
 ├── HumanNeededError             stop this user; only its human can clear this
 │   ├── VerificationRequiredError  a challenge waits in the browser or the app
@@ -63,6 +64,10 @@ class UnavailableError(RetryLaterError):
 
 class AccountBusyError(RetryLaterError):
     """Another operation of this account is under way."""
+
+
+class NotSentError(RetryLaterError):
+    """A write was not sent, because the right to send it may be over."""
 
 
 class SessionOverError(ExchangeError):

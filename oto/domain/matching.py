@@ -8,12 +8,14 @@ from oto.domain.leg import Leg, LegKind
 from oto.domain.market import Symbol
 from oto.domain.orders import LegRole, OrderId, OrderListId, OrderRow
 
-SETTLING = timedelta(seconds=10)
-"""How long a placed order may stay invisible to reads; ours, the exchange states nothing."""
+SETTLING = timedelta(seconds=20)
+"""How long after *sending* an order may come to light: a POST begins within 2 s and lasts 10 s
+at most, and reads lag. Ours: the exchange states nothing."""
 
 CLEAN_READS = 3
-SKEW = timedelta(seconds=5)
-"""How far the exchange's clock may differ from ours."""
+SKEW = timedelta(hours=1)
+"""How far the exchange's clock may differ from ours. It costs nothing to be generous: fingerprints
+are unique for a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,21 @@ def match(
     if len(fitting) > 1:
         return Ambiguous(tuple(row.order_id for row in fitting))
     if fitting:
-        return _adopted(leg, fitting[0], rows)
+        return _adopted(leg, fitting[0], rows, read_at)
     return _not_found(leg, read_at)
 
 
-def _adopted(leg: Leg, row: OrderRow, rows: Sequence[OrderRow]) -> Outcome:
+def _adopted(leg: Leg, row: OrderRow, rows: Sequence[OrderRow], read_at: datetime) -> Outcome:
     if leg.kind is not LegKind.WORKING:
         return Adopted(row, None)
     partner = _partner(row, rows)
-    return StillUnknown(leg) if partner is None else Adopted(row, partner)
+    return Adopted(row, partner) if partner is not None else _without_partner(leg, row, read_at)
+
+
+def _without_partner(leg: Leg, row: OrderRow, read_at: datetime) -> Outcome:
+    """The working leg is there and its pending leg is listed nowhere: wait, then ask a human."""
+    outcome = _not_found(leg, read_at)
+    return Ambiguous((row.order_id,)) if isinstance(outcome, Absent) else outcome
 
 
 def _partner(row: OrderRow, rows: Sequence[OrderRow]) -> OrderRow | None:

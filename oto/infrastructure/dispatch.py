@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from oto.application.ports import Wake
 
 ADVANCE = "trading.advance"
-_EXPIRES_S = 30
+_EXPIRES_S = 120
 """A wake-up that waited longer is not needed: the sweeper has sent another."""
 
 _log = structlog.get_logger(__name__)

@@ -1,15 +1,29 @@
 """Users' exchanges, made when they are first needed and kept until the session changes."""
 
 import threading
+from dataclasses import dataclass
 from datetime import datetime
 
 from oto.application.ports import NoCredentialsError
 from oto.domain.job import UserId
+from oto.infrastructure.alpha.client import Limits
 from oto.infrastructure.alpha.private import PrivateAlpha
+from oto.infrastructure.alpha.transport import Settings
 from oto.infrastructure.alpha.user_exchange import UserExchange
 from oto.infrastructure.database.ledger import reachable
 from oto.infrastructure.database.users import Users
 from oto.infrastructure.vault import Vault
+
+# A POST is over well before a lost one may be called absent (`matching.SETTLING`).
+_SETTINGS = Settings(
+    limits=Limits(connect_s=3, read_s=8, write_s=5, pool_s=2, whole_s=10), budget_wait_s=2
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    sealed_at: datetime
+    alpha: PrivateAlpha
 
 
 class KeptExchanges:
@@ -20,7 +34,7 @@ class KeptExchanges:
         self._users = users
         self._vault = vault
         self._lock = threading.Lock()
-        self._kept: dict[UserId, tuple[datetime, PrivateAlpha]] = {}
+        self._kept: dict[UserId, _Kept] = {}
 
     def of(self, user_id: UserId) -> UserExchange:
         return UserExchange(self.alpha(user_id))
@@ -38,16 +52,16 @@ class KeptExchanges:
             raise NoCredentialsError
         with self._lock:
             kept = self._kept.get(user_id)
-            if kept is None or kept[0] != sealed_at:
-                kept = sealed_at, self._made(user_id)
+            if kept is None or kept.sealed_at != sealed_at:
+                kept = _Kept(sealed_at, self._made(user_id))
                 # The one before is not closed: a thread may be in the middle of a request.
                 self._kept[user_id] = kept
-        return kept[1]
+        return kept.alpha
 
     def close(self) -> None:
         with self._lock:
-            for _, alpha in self._kept.values():
-                alpha.close()
+            for kept in self._kept.values():
+                kept.alpha.close()
             self._kept.clear()
 
     def _made(self, user_id: UserId) -> PrivateAlpha:
@@ -55,4 +69,4 @@ class KeptExchanges:
             sealed = self._users.sealed(user_id)
         if sealed is None:
             raise NoCredentialsError
-        return PrivateAlpha(self._base_url, self._vault.open(sealed))
+        return PrivateAlpha(self._base_url, self._vault.open(sealed), settings=_SETTINGS)

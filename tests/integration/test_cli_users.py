@@ -3,15 +3,17 @@
 import json
 import os
 import pty
-import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
+import click
 import pytest
 
+from cli import main
 from oto.bootstrap import House, open_house
 from oto.infrastructure import servers
-from tests.cli import Oto
+from tests.cli import Oto, restored_logging
 from tests.simulated import Exchange
 
 pytestmark = pytest.mark.integration
@@ -141,7 +143,7 @@ def test_no_command_shows_a_part_of_a_session(oto: Oto, market: Exchange, ann: s
 def test_balances_are_read_now_and_the_last_ones_shown_when_that_fails(
     oto: Oto, market: Exchange, ann: str
 ) -> None:
-    market.add_user("ann", funding="70.5", earn="20", alpha={"ALPHA_373": "100"})
+    market.add_user("ann", funding="70.5", earn="20", tokens={"ALPHA_373": "100"})
 
     now = oto.json("user", "balance", ann)[0]
     later = oto.but(OTO_REST_URL=NOWHERE).json("user", "balance")[0]
@@ -156,7 +158,7 @@ def test_balances_are_read_now_and_the_last_ones_shown_when_that_fails(
 
 
 def test_tokens_are_valued_by_the_list(oto: Oto, market: Exchange, ann: str) -> None:
-    market.add_user("ann", funding="0", alpha={"ALPHA_373": "100"})
+    market.add_user("ann", funding="0", tokens={"ALPHA_373": "100"})
     with_list(oto)
 
     shown = oto.json("user", "balance", ann)[0]
@@ -192,23 +194,20 @@ def test_where_nobody_can_type_acknowledging_demands_to_say_so(oto: Oto, ann: st
     assert oto.json("user", "list")[0]["acknowledged_at"] is not None
 
 
-def test_in_a_terminal_acknowledging_asks_to_type_the_name(oto: Oto, ann: str) -> None:
+@pytest.mark.parametrize(("typed", "accepted"), [("ann", True), ("yes", False)])
+def test_in_a_terminal_acknowledging_asks_to_type_the_name(
+    oto: Oto, ann: str, monkeypatch: pytest.MonkeyPatch, typed: str, *, accepted: bool
+) -> None:
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [Path(sys.executable).parent / "oto", "user", "acknowledge", ann],
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, **oto.environment},
-    )
-    os.write(ours, b"ann\n")
-    said = process.communicate(timeout=60)[0].decode()
+    os.write(ours, f"{typed}\n".encode())
+    with os.fdopen(theirs) as terminal, monkeypatch.context() as patched, restored_logging():
+        patched.setattr(sys, "stdin", terminal)
+        expected = nullcontext() if accepted else pytest.raises(click.ClickException)
+        with expected:
+            main(["user", "acknowledge", ann], standalone_mode=False)
     os.close(ours)
-    os.close(theirs)
 
-    assert process.returncode == 0, said
-    assert "Type ann to accept this" in said
-    assert oto.json("user", "list")[0]["acknowledged_at"] is not None
+    assert (oto.json("user", "list")[0]["acknowledged_at"] is not None) is accepted
 
 
 def test_a_database_that_was_not_migrated_is_told_and_mended(oto: Oto) -> None:

@@ -355,8 +355,8 @@ def test_an_order_whose_sender_died_is_adopted_by_the_next_turn(loop: Loop) -> N
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401
             return getattr(self._real, name)
 
-        def place_oto(self, approved: Any) -> None:  # noqa: ANN401
-            self._real.place_oto(approved)
+        def place_oto(self, approved: Any, may_send: Any) -> None:  # noqa: ANN401
+            self._real.place_oto(approved, may_send)
             raise Died
 
     loop.exchanges.port = DiesAfterPost(loop.exchanges.of(loop.user_id))

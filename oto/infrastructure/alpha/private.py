@@ -1,6 +1,6 @@
 """One user's half of Binance Alpha over REST: wallets, orders, volume, score."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -23,7 +23,7 @@ from oto.infrastructure.alpha.client import Query
 from oto.infrastructure.alpha.credentials import Credentials, ListenKey
 from oto.infrastructure.alpha.limits import Budget
 from oto.infrastructure.alpha.times import in_ms
-from oto.infrastructure.alpha.transport import DEFAULT_SETTINGS, Settings, Transport
+from oto.infrastructure.alpha.transport import DEFAULT_SETTINGS, Settings, Transport, always
 
 _TERMS = {"termType": "ALPHA_CEX_ORDER_DISCLAIMER"}
 _BALANCES = {"quoteAsset": "USDT", "needBalanceDetail": "true", "needEuFuture": "true"}
@@ -116,14 +116,16 @@ class PrivateAlpha:
             endpoints.LISTEN_KEY, parse_account.listen_key, body=requests.EMPTY
         )
 
-    def place(self, order: LimitOrder) -> OrderId:
+    def place(self, order: LimitOrder, may_send: Callable[[], bool] = always) -> OrderId:
+        """Place a plain order, unless `may_send` forbids it at the last moment."""
         return self._transport.write(
-            endpoints.PLACE, requests.limit_order(order), parse_orders.order_id
+            endpoints.PLACE, requests.limit_order(order), parse_orders.order_id, may_send
         )
 
-    def place_oto(self, order: OtoOrder) -> PlacedOto:
+    def place_oto(self, order: OtoOrder, may_send: Callable[[], bool] = always) -> PlacedOto:
+        """Place both legs of an OTO, unless `may_send` forbids it at the last moment."""
         return self._transport.write(
-            endpoints.PLACE_OTO, requests.oto_order(order), parse_orders.placed_oto
+            endpoints.PLACE_OTO, requests.oto_order(order), parse_orders.placed_oto, may_send
         )
 
     def cancel(self, symbol: Symbol, order_id: OrderId) -> None:

@@ -12,6 +12,7 @@ from tenacity.wait import wait_base
 from oto.domain.errors import (
     ContractDriftError,
     ExchangeError,
+    NotSentError,
     RetryLaterError,
 )
 from oto.infrastructure.alpha.client import DEFAULT_LIMITS, Client, Limits, NoAnswer, Query
@@ -25,6 +26,11 @@ from oto.infrastructure.alpha.schemas import Envelope
 T = TypeVar("T")
 
 _PRIORITY = {WritePurpose.CANCEL: Priority.CANCEL, WritePurpose.PLACE: Priority.PLACE}
+
+
+def always() -> bool:
+    """Allow every write."""
+    return True
 
 
 def fresh_trace_id() -> str:
@@ -95,9 +101,15 @@ class Transport:
         return parse(envelope.data, envelope.total)
 
     def write(
-        self, endpoint: WriteEndpoint, body: Mapping[str, object], parse: Callable[[Json], T]
+        self,
+        endpoint: WriteEndpoint,
+        body: Mapping[str, object],
+        parse: Callable[[Json], T],
+        may_send: Callable[[], bool] = always,
     ) -> T:
         """Make a call that has an effect: send it at most once.
+
+        `may_send` is asked last before it is sent; what it forbids is a NotSentError.
 
         Raises:
             OutcomeUnknownError: it was sent and may have had its effect; `__cause__` says more.
@@ -105,6 +117,8 @@ class Transport:
         """
         settings = self._settings
         self._budget.acquire(_PRIORITY[endpoint.purpose], settings.budget_wait_s)
+        if not may_send():
+            raise NotSentError(f"{endpoint.name}: not sent, for it was held up too long")
         answer = self._client.send(endpoint, settings.new_trace_id(), body=body)
         if isinstance(answer, NoAnswer):
             raise of_a_write(answer.error, endpoint.name) if answer.sent else answer.error

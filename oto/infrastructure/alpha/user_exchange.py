@@ -1,6 +1,6 @@
 """One user's exchange as the trading loop sees it: approved orders in, domain values out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from oto.domain.account import AlphaHolding, AssetWallets
@@ -18,11 +18,11 @@ class UserExchange:
     def __init__(self, alpha: PrivateAlpha) -> None:
         self._alpha = alpha
 
-    def place_oto(self, approved: Approved[OtoOrder]) -> PlacedOto:
-        return self._alpha.place_oto(approved.order)
+    def place_oto(self, approved: Approved[OtoOrder], may_send: Callable[[], bool]) -> PlacedOto:
+        return self._alpha.place_oto(approved.order, may_send)
 
-    def place_exit(self, approved: Approved[LimitOrder]) -> OrderId:
-        return self._alpha.place(approved.order)
+    def place_exit(self, approved: Approved[LimitOrder], may_send: Callable[[], bool]) -> OrderId:
+        return self._alpha.place(approved.order, may_send)
 
     def cancel(self, symbol: Symbol, order_id: OrderId) -> None:
         self._alpha.cancel(symbol, order_id)

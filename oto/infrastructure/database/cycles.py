@@ -1,19 +1,30 @@
 """A job's unfinished cycle in the database: load it, save it, give it its reports."""
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import CycleRow, FillRow, OrderRow, ReportRow
 from oto.domain import placing
 from oto.domain.cycle import FINISHED, Cycle, concluded
-from oto.domain.leg import Leg, LegFill, SeenOrder, with_fill
+from oto.domain.leg import (
+    Leg,
+    LegFill,
+    LegKind,
+    LegState,
+    SeenOrder,
+    StrangeStatusError,
+    with_fill,
+)
 from oto.domain.market import SymbolRules
-from oto.domain.orders import ExecutionReport
+from oto.domain.orders import ExecutionReport, Side
+from oto.domain.orders import OrderRow as ListedOrder
 from oto.infrastructure.database import mapping
 
+_A_DAY = timedelta(hours=24)
 FINISHED_PHASES = tuple(phase.value for phase in FINISHED)
 
 
@@ -94,8 +105,10 @@ class CycleStore:
             .order_by(ReportRow.event_id)
         )
         for row in waiting:
-            report = msgspec.convert(row.report, ExecutionReport)
-            self.cycle = applied(self.cycle, report)
+            # A status that we do not know is no reason to forget whose order this is: the rows of
+            # REST tell what became of it.
+            with suppress(StrangeStatusError):
+                self.cycle = applied(self.cycle, msgspec.convert(row.report, ExecutionReport))
             row.applied_at = now
         self.save(self.cycle, rules, now)
 
@@ -164,3 +177,59 @@ def of_order(session: Session, user_id: int, report: ExecutionReport) -> CycleSt
         )
     )
     return None if row is None else CycleStore(session, row)
+
+
+def waiting_rows(session: Session, user_id: int, symbol: str) -> list[ListedOrder]:
+    """Return, as rows of REST, what unapplied reports say of orders that nobody has claimed."""
+    waiting = session.scalars(
+        select(ReportRow)
+        .where(
+            ReportRow.user_id == user_id,
+            ReportRow.symbol == symbol,
+            ReportRow.applied_at.is_(None),
+        )
+        .order_by(ReportRow.event_id)
+    )
+    reports = [msgspec.convert(row.report, ExecutionReport) for row in waiting]
+    return [_as_listed(report) for report in reports]
+
+
+def _as_listed(report: ExecutionReport) -> ListedOrder:
+    return ListedOrder(
+        symbol=report.symbol,
+        order_id=report.order_id,
+        side=report.side,
+        status=report.status,
+        price=report.price,
+        average_price=report.average_price,
+        quantity=report.quantity,
+        executed_quantity=report.cumulative_quantity,
+        cumulative_quote=report.cumulative_quote,
+        base_asset=report.base_asset,
+        quote_asset=report.quote_asset,
+        oto=report.oto,
+        created_at=report.created_at,
+        updated_at=report.transacted_at,
+        working_at=None,
+    )
+
+
+def fits_absent(session: Session, user_id: int, report: ExecutionReport) -> bool:
+    """Tell whether a report is about an order that we have called absent."""
+    kind = LegKind.WORKING if report.side is Side.BUY else LegKind.EXIT
+    return (
+        session.scalar(
+            select(OrderRow.id)
+            .where(
+                OrderRow.user_id == user_id,
+                OrderRow.symbol == report.symbol,
+                OrderRow.kind == kind.value,
+                OrderRow.state == LegState.ABSENT.value,
+                OrderRow.price == report.price,
+                OrderRow.quantity == report.quantity,
+                OrderRow.planned_at > func.now() - _A_DAY,
+            )
+            .limit(1)
+        )
+        is not None
+    )

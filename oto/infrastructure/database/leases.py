@@ -5,7 +5,7 @@ import uuid
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import Engine, func, update
+from sqlalchemy import Engine, func, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from models import JobRow
@@ -24,7 +24,7 @@ class Leases:
         self.owner = str(uuid.uuid4())
         self.length = LENGTH
         self._engine = engine
-        self._jobs: set[JobId] = set()
+        self._turns: set[tuple[JobId, int]] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="oto-leases", daemon=True)
@@ -37,30 +37,30 @@ class Leases:
         if self._thread.ident is not None:
             self._thread.join(_RENEW_EVERY_S * 2)
 
-    def keep(self, job_id: JobId) -> None:
+    def keep(self, job_id: JobId, epoch: int) -> None:
         with self._lock:
-            self._jobs.add(job_id)
+            self._turns.add((job_id, epoch))
 
-    def drop(self, job_id: JobId) -> None:
+    def drop(self, job_id: JobId, epoch: int) -> None:
         with self._lock:
-            self._jobs.discard(job_id)
+            self._turns.discard((job_id, epoch))
 
     def _run(self) -> None:
         while not self._stopping.wait(_RENEW_EVERY_S):
             with self._lock:
-                jobs = list(self._jobs)
-            if jobs:
-                self._renew(jobs)
+                turns = list(self._turns)
+            if turns:
+                self._renew(turns)
 
-    def _renew(self, jobs: list[JobId]) -> None:
+    def _renew(self, turns: list[tuple[JobId, int]]) -> None:
         try:
             with self._engine.begin() as connection:
                 connection.execute(
                     update(JobRow)
                     .where(
-                        JobRow.id.in_(jobs),
+                        tuple_(JobRow.id, JobRow.epoch).in_(turns),
+                        # A turn that has ended has no owner any more.
                         JobRow.lease_owner == self.owner,
-                        JobRow.lease_until > func.now(),
                     )
                     .values(lease_until=func.now() + LENGTH)
                 )

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from models import CycleRow, JobRow, OrderRow, ReportRow, TokenRow
 from oto.application.ports import FencedError, LedgerUnavailableError, Turn, Wake
 from oto.domain.cycle import CyclePhase
-from oto.domain.job import JobId, UserId
+from oto.domain.job import JobEvent, JobId, Reason, UserId
 from oto.domain.leg import StrangeStatusError
 from oto.domain.market import Symbol
 from oto.domain.orders import ExecutionReport
@@ -63,11 +63,11 @@ class SqlLedger:
             ).one_or_none()
         if row is None:
             return None
-        self._leases.keep(wake.job_id)
+        self._leases.keep(wake.job_id, row.epoch)
         return Turn(wake.job_id, row.epoch, UserId(row.user_id), Symbol(row.symbol))
 
     def let_go(self, turn: Turn) -> None:
-        self._leases.drop(turn.job_id)
+        self._leases.drop(turn.job_id, turn.epoch)
 
     @contextmanager
     def work(self, turn: Turn, now: datetime, tick: Tick | None) -> Iterator[JobWork]:
@@ -98,6 +98,13 @@ class SqlLedger:
         with self._transaction() as session:
             with_cycle = select(CycleRow.job_id).where(
                 CycleRow.user_id == user_id, CycleRow.phase.not_in(FINISHED_PHASES)
+            )
+            # Jobs before cycles, as a turn locks them.
+            session.execute(
+                select(JobRow.id)
+                .where(JobRow.id.in_(with_cycle))
+                .order_by(JobRow.id)
+                .with_for_update()
             )
             session.execute(
                 update(CycleRow)
@@ -205,6 +212,8 @@ def _apply(session: Session, job: JobRow, report: ExecutionReport, now: datetime
     # Only now, under the lock: the turn that placed the order may just have told us its id.
     store = cycles.of_order(session, job.user_id, report) or cycles.unfinished(session, job.id)
     if store is None or store.cycle.leg_of(report.order_id) is None:
+        if cycles.fits_absent(session, job.user_id, report):
+            _call_human(session, job, report, now)
         return None
     was = store.cycle
     token = session.get(TokenRow, job.symbol)
@@ -224,3 +233,12 @@ def _apply(session: Session, job: JobRow, report: ExecutionReport, now: datetime
         .values(due_at=func.least(JobRow.due_at, func.now()))
     )
     return Wake(JobId(job.id), job.epoch)
+
+
+def _call_human(session: Session, job: JobRow, report: ExecutionReport, now: datetime) -> None:
+    """An order lives that was called absent: nothing more is placed until a human has looked."""
+    _log.error("absent_order_appeared", job=job.id, order_id=report.order_id)
+    if job.state in ACTIVE_STATES:
+        work = JobWork(session, job, now, None, live=False)
+        detail = f"order {report.order_id} was called absent, and it is there"
+        work.end(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, detail)

@@ -1,6 +1,6 @@
 """One transaction of a turn: everything under the lock of the job's row."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -14,10 +14,10 @@ from models import (
     EventRow,
     FillRow,
     JobRow,
-    OrderRow,
     TokenRow,
     UserRow,
 )
+from models import OrderRow as LegRow
 from oto.domain import points
 from oto.domain.account import AssetWallets, Holding
 from oto.domain.cycle import Cycle, CyclePhase
@@ -28,7 +28,7 @@ from oto.domain.job import Job, JobEvent, JobState, Progress, Reason, TargetKind
 from oto.domain.job import after as job_after
 from oto.domain.leg import Leg, LegKind, LegState
 from oto.domain.money import Amount, Price, Quantity
-from oto.domain.orders import LimitOrder, OrderId, OtoOrder, Side
+from oto.domain.orders import LimitOrder, OrderId, OrderRow, OtoOrder, Side
 from oto.domain.planning import Fingerprint
 from oto.domain.pricing.profiles import PROFILES
 from oto.domain.risk.verdict import Balance, Permission, Situation
@@ -128,15 +128,18 @@ class JobWork:
     def apply_waiting_reports(self) -> None:
         self._required().apply_waiting(self.rules, self.now)
 
+    def reported(self) -> Sequence[OrderRow]:
+        return cycles.waiting_rows(self._session, self._row.user_id, self._row.symbol)
+
     def halted(self) -> str | None:
         return halts.covering(self._session, self._row.user_id, self._row.symbol)
 
     def owned(self) -> Collection[OrderId]:
         found = self._session.scalars(
-            select(OrderRow.order_id).where(
-                OrderRow.user_id == self._row.user_id,
-                OrderRow.symbol == self._row.symbol,
-                OrderRow.order_id.is_not(None),
+            select(LegRow.order_id).where(
+                LegRow.user_id == self._row.user_id,
+                LegRow.symbol == self._row.symbol,
+                LegRow.order_id.is_not(None),
             )
         )
         return {OrderId(order_id) for order_id in found if order_id is not None}
@@ -209,8 +212,8 @@ class JobWork:
             raise LookupError(f"job {self._row.id} has no unfinished cycle")
         return self._store
 
-    def _order(self, kind: LegKind, price: Price, quantity: Quantity) -> OrderRow:
-        return OrderRow(
+    def _order(self, kind: LegKind, price: Price, quantity: Quantity) -> LegRow:
+        return LegRow(
             cycle_id=self._required().row.id,
             user_id=self._row.user_id,
             symbol=self._row.symbol,
@@ -245,25 +248,28 @@ class JobWork:
             return None
         # Other jobs of this user may have paid from it since it was read.
         spent = self._session.scalar(
-            select(func.coalesce(func.sum(OrderRow.price * OrderRow.quantity), 0))
-            .join(CycleRow, CycleRow.id == OrderRow.cycle_id)
+            select(func.coalesce(func.sum(LegRow.price * LegRow.quantity), 0))
+            .join(CycleRow, CycleRow.id == LegRow.cycle_id)
             .where(
                 CycleRow.user_id == self._row.user_id,
                 CycleRow.job_id != self._row.id,
                 CycleRow.phase.not_in(FINISHED_PHASES),
                 CycleRow.planned_at > row.read_at,
-                OrderRow.kind == LegKind.WORKING.value,
+                LegRow.kind == LegKind.WORKING.value,
             )
         )
         return Balance(Amount(row.free - (spent or _NOTHING)), row.read_at)
 
     def _taken(self) -> frozenset[Fingerprint]:
         rows = self._session.execute(
-            select(OrderRow.price, OrderRow.quantity).where(
-                OrderRow.user_id == self._row.user_id,
-                OrderRow.symbol == self._row.symbol,
-                OrderRow.planned_at > self.now - _FINGERPRINTS_FOR,
-                OrderRow.kind != LegKind.PENDING.value,
+            select(LegRow.price, LegRow.quantity).where(
+                LegRow.user_id == self._row.user_id,
+                LegRow.symbol == self._row.symbol,
+                LegRow.planned_at > self.now - _FINGERPRINTS_FOR,
+                LegRow.kind != LegKind.PENDING.value,
+                # An order whose id is known, or that was never sent, is mistaken for no other.
+                LegRow.order_id.is_(None),
+                LegRow.state.not_in((LegState.REFUSED.value, LegState.DISCARDED.value)),
             )
         )
         return frozenset((Price(price), Quantity(quantity)) for price, quantity in rows)
@@ -290,7 +296,13 @@ def progress_of(session: Session, row: JobRow) -> Progress:
     """Sum what a job has bought from its fills; for a target in points, of its UTC day."""
     of_job = [FillRow.job_id == row.id, FillRow.side == Side.BUY.value]
     if row.target_kind == TargetKind.POINTS.value and row.target_day is not None:
-        of_job.append(FillRow.filled_at >= points.day_began_at(row.target_day))
+        # The exchange counts by account: what other jobs bought since the baseline counts too.
+        since = max(points.day_began_at(row.target_day), row.created_at)
+        of_job = [
+            CycleRow.user_id == row.user_id,
+            FillRow.side == Side.BUY.value,
+            FillRow.filled_at >= since,
+        ]
     bought, counted, number = session.execute(
         select(
             func.coalesce(func.sum(FillRow.quote), 0),

@@ -30,7 +30,8 @@ def doctor(ctx: click.Context, *, names: tuple[str, ...], as_json: bool) -> None
     """
     configure_logging(json=False, level="CRITICAL")
     with closing(Looks()) as looks:
-        found = checks.run(all_checks(looks), SystemClock(), _WITHIN_S)
+        chosen = checks.with_needed(all_checks(looks), names or _NAMES)
+        found = checks.run(chosen, SystemClock(), _WITHIN_S)
     shown = [one for one in found if not names or one.check in names]
     print_rows("Checks", _COLUMNS, [_row(one) for one in shown], as_json=as_json)
     ctx.exit(1 if any(one.found.result is Result.FAILED for one in shown) else 0)

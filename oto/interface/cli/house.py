@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
+from oto.application.ports import LedgerUnavailableError
 from oto.bootstrap import House, open_house
 from oto.infrastructure import servers
 from oto.infrastructure.database import schema
@@ -68,8 +69,13 @@ def servers_for_now() -> Iterator[tuple[House, bool]]:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[House]:
     configure_logging(json=settings.log_json, level="WARNING")
-    with closing(open_house(settings)) as house, reachable():
-        yield house
+    with closing(open_house(settings)) as house:
+        try:
+            with reachable():
+                yield house
+        except LedgerUnavailableError as error:
+            sentence = f"{error}; `oto doctor` looks at it all"
+            raise LedgerUnavailableError(sentence) from error
 
 
 def _start_what_is_missing(settings: Settings, stack: ExitStack) -> bool:

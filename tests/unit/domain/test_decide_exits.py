@@ -1,4 +1,4 @@
-"""What a job does with what it holds: sell it down the ladder, or keep it within the stated loss."""
+"""What a job does with what it holds: sell it down the ladder, or keep it for a better price."""
 
 from collections.abc import Iterable
 from dataclasses import replace

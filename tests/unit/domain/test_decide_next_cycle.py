@@ -1,7 +1,7 @@
 """What a flat job does next: leave, wait, read, or place a pair."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -15,11 +15,9 @@ from oto.domain.orders import OtoOrder
 from oto.domain.risk.verdict import Balance, Permission, Situation
 from tests import builders
 from tests.builders import (
-    AT,
     after_s,
     bought_cycle,
     job,
-    planned_cycle,
     rules,
     situation,
     tick,
@@ -205,12 +203,3 @@ def test_a_balance_just_read_as_too_low_is_waited_for() -> None:
 
 def test_a_balance_read_as_too_low_some_time_ago_is_read_again() -> None:
     assert decide(with_account_read_at(-3.001, free="10")) == ReadAccount()
-
-
-def test_what_is_decided_depends_on_nothing_but_the_view() -> None:
-    seen = view()
-
-    assert decide(seen) == decide(seen)
-    assert seen.now == AT
-    assert seen.situation.balance == Balance(money.amount("1000"), AT)
-    assert planned_cycle().planned_at - AT == timedelta(0)
