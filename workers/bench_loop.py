@@ -7,7 +7,8 @@ import click
 from oto.infrastructure.logs import configure_logging
 from oto.interface.cli.numbers import DECIMAL
 from oto.interface.cli.output import Row, print_rows
-from workers.demo import STAGES, Result, Wanted, demonstrate
+from workers.demo import Wanted, demonstrate
+from workers.demo_result import STAGES, Result
 from workers.demo_view import View
 
 _SECONDS = 600.0

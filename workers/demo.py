@@ -13,20 +13,22 @@ from typing import Any
 import click
 import httpx
 
-from oto.application.audit import Audit, UserLedger, audit
+from oto.application.audit import UserLedger, audit
 from oto.bootstrap import House
-from oto.domain.job import ACTIVE, Job, JobId, JobState, Target, TargetKind, Wish
+from oto.domain.job import ACTIVE, Job, JobId, Target, TargetKind, Wish
 from oto.domain.money import Amount
+from oto.domain.tick import Tick
 from oto.infrastructure.database.jobs import JobView
 from oto.infrastructure.logs import configure_logging
 from oto.infrastructure.pasted import read_login
 from oto.infrastructure.settings import Exchange, load_settings
 from oto.interface.cli.numbers import DECIMAL
+from oto.interface.cli.prices import ticks
 from workers import demo_view, usage
+from workers.demo_result import STAGES, Result
 from workers.supervisor import stopped_by_signals
 from workers.system import SIMULATOR_USERS, Plan, System, running
 
-STAGES = ("frame_to_tick", "tick_to_post", "report_to_ledger", "step")
 _SYMBOL = "ALPHA_971USDT"
 _TAPE_SYMBOL = "ALPHA_373USDT"
 _SPARE = Decimal(3)
@@ -61,65 +63,6 @@ class Wanted:
     def balance(self) -> Decimal:
         """Enough for two orders beside what may be lost or parked on the way."""
         return max(self.order_size * _SPARE, Decimal(10)) + self.volume / 10
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How it went; `problems` are sentences for a person."""
-
-    jobs: Sequence[JobView]
-    audited: Audit
-    refused: int
-    unknown: int
-    latency_ms: dict[str, Any]
-    cpu_ms_per_cycle: float
-    used: dict[str, usage.Usage]
-    seconds: float
-
-    @property
-    def flat(self) -> bool:
-        return not self.audited.open_orders and all(job.cycle is None for job in self.jobs)
-
-    @property
-    def reached(self) -> bool:
-        return all(job.job.state is JobState.COMPLETED for job in self.jobs)
-
-    @property
-    def cycles(self) -> int:
-        return sum(job.finished for job in self.jobs)
-
-    @property
-    def _tasks(self) -> int:
-        return sum(self.latency_ms.get(name, {}).get("samples", 0) for name in ("step", "stale"))
-
-    @property
-    def good(self) -> bool:
-        return self.reached and self.flat and self.audited.equal
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "jobs": [job_json(job) for job in self.jobs],
-            "orders": {
-                "placed": self.audited.placed,
-                "refused": self.refused,
-                "unknown": self.unknown,
-                "duplicates": self.audited.duplicates,
-                "orphans": self.audited.orphans,
-            },
-            "flat": self.flat,
-            "ledger_equals_exchange": self.audited.equal,
-            "differences": self.audited.differences,
-            "latency_ms": {name: self.latency_ms.get(name) for name in STAGES},
-            "cpu_ms_per_cycle": round(self.cpu_ms_per_cycle, 1),
-            "processes": {
-                name: {"cpu_s": round(one.cpu_s, 2), "resident_mib": one.resident >> 20}
-                for name, one in sorted(self.used.items())
-            },
-            "cycles": self.cycles,
-            "cycles_per_s": round(self.cycles / self.seconds, 2),
-            "tasks_per_cycle": round(self._tasks / max(self.cycles, 1), 2),
-            "seconds": round(self.seconds, 2),
-        }
 
 
 def demonstrate(wanted: Wanted, view: demo_view.View) -> Result:
@@ -165,7 +108,7 @@ def _trade(wanted: Wanted, system: System, view: demo_view.View) -> Result:
     with view.live():
         while True:
             views = house.jobs.views(job_ids=jobs)[::-1]
-            view.show(views, time.monotonic() - began)
+            view.show(views, _tick(house, views), time.monotonic() - began)
             if all(one.job.state not in ACTIVE for one in views):
                 break
             if stopping.is_set() or time.monotonic() > deadline:
@@ -194,6 +137,11 @@ def _start(wanted: Wanted, house: House, name: str) -> JobId:
     wake = house.jobs.start(job)
     house.dispatcher.wake(wake)
     return wake.job_id
+
+
+def _tick(house: House, jobs: Sequence[JobView]) -> Tick | None:
+    symbol = jobs[0].job.symbol
+    return ticks(house, {symbol}).get(symbol)
 
 
 def _end(house: House, jobs: Sequence[JobId]) -> None:
@@ -266,25 +214,6 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 
-def job_json(view: JobView) -> dict[str, Any]:
-    """Return one job as `--json` shows it."""
-    bps = view.wear.bps_half_up()
-    return {
-        "user": view.user,
-        "token": view.token.ticker if view.token is not None else view.job.symbol,
-        "target_usdt": str(view.job.target.value),
-        "bought_usdt": f"{view.progress.bought:f}",
-        "counted_usdt": f"{view.progress.counted:f}",
-        "cycles": view.finished,
-        "wear_usdt": f"{view.wear.cost:f}",
-        "wear_bps": None if bps is None else f"{bps:f}",
-        "state": view.job.state.value,
-        "reason": None if view.job.reason is None else view.job.reason.value,
-        "detail": view.detail,
-        "parked": f"{view.cycle.exposure:f}" if view.cycle is not None else None,
-    }
-
-
 @click.command()
 @click.option("--users", type=click.IntRange(1, 100), default=3, show_default=True)
 @click.option("--volume", type=DECIMAL, default="200", show_default=True, help="USDT each buys.")
@@ -309,19 +238,31 @@ def job_json(view: JobView) -> dict[str, Any]:
     show_default=True,
     help="Then the jobs are stopped where they are.",
 )
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Also draw what it shows into this SVG file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing while it runs.")
-def demo(*, as_json: bool, minutes: Decimal, **wanted: Any) -> None:  # noqa: ANN401 - options
+def demo(
+    *,
+    as_json: bool,
+    minutes: Decimal,
+    picture: Path | None,
+    **wanted: Any,  # noqa: ANN401 - options
+) -> None:
     """Trade on a simulated exchange of this machine and audit every order: no account needed.
 
     Exits with 0 only if every job reached its target, every user is flat, and the ledger equals
     the exchange's own record order by order and fill by fill. Nothing is left running.
     """
     configure_logging(json=False, level="WARNING")
-    view = demo_view.View(quiet=as_json)
+    view = demo_view.View(quiet=as_json, pictured=picture is not None)
     seconds = float(minutes) * _SECONDS
     result = demonstrate(Wanted(**wanted, seconds=seconds), view)
+    view.summarise(result.jobs, result.audited, seconds=result.seconds, flat=result.flat)
+    if picture is not None:
+        view.save_picture(picture, "oto demo")
     if as_json:
         click.echo(json.dumps(result.as_json(), indent=1))
-    else:
-        view.summarise(result.jobs, result.audited, seconds=result.seconds, flat=result.flat)
     click.get_current_context().exit(0 if result.good else 1)

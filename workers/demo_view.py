@@ -1,21 +1,26 @@
-"""What `oto demo` shows: steps, a live table of users, a summary."""
+"""What `oto demo` shows: steps, a live table of users, a summary, and a picture of all that."""
 
-import sys
+import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 
-import click
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from oto.application.audit import Audit
+from oto.domain import money
 from oto.domain.job import JobState
+from oto.domain.tick import Tick
 from oto.infrastructure.database.jobs import JobView
+from oto.interface.cli import job_view
+from oto.interface.cli.output import console, usdt
 
 _STYLES = {
     JobState.COMPLETED: "green",
@@ -24,22 +29,30 @@ _STYLES = {
     JobState.NEEDS_HUMAN: "bold red",
     JobState.FAILED: "bold red",
 }
-_NEXT = "oto up        # the whole system, to stay: add users, start jobs, watch them"
+_NEXT = "oto up    # the whole system, to stay: add users, start jobs, watch them"
 _PLAIN_EVERY_S = 5.0
+_BAR_WIDTH = 16
+_PICTURE_WIDTH = 90
+_MOST_DIFFERENCES = 10
 
 
 class View:
-    """Writes to the terminal; plain lines where there is none, nothing if quiet."""
+    """Writes to the terminal; plain lines where there is none, nothing if quiet.
 
-    def __init__(self, *, quiet: bool) -> None:
+    With `pictured` the same is drawn, with one table of halfway, for `save_picture`.
+    """
+
+    def __init__(self, *, quiet: bool, pictured: bool = False) -> None:
         self._quiet = quiet
-        self._console = Console()
+        self._console = console()
+        self._recorder = _recorder() if pictured else None
         self._live: Live | None = None
         self._said_at = -_PLAIN_EVERY_S
+        self._tick: Tick | None = None
+        self._drew_halfway = False
 
     def say(self, step: str) -> None:
-        if not self._quiet:
-            self._console.print(Text(f"· {step}", style="dim"))
+        self._print(Text(f"· {step}", style="dim"))
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -51,15 +64,18 @@ class View:
             yield
         self._live = None
 
-    def show(self, jobs: Sequence[JobView], seconds: float) -> None:
+    def show(self, jobs: Sequence[JobView], tick: Tick | None, seconds: float) -> None:
+        """Show how the jobs stand; all of them trade the token of the tick."""
+        self._tick, when = tick, f"{seconds:.0f} s"
         if self._live is not None:
-            self._live.update(table(jobs, f"{seconds:.0f} s"))
+            self._live.update(table(jobs, tick, when))
         elif not self._quiet and seconds - self._said_at >= _PLAIN_EVERY_S:
             self._said_at = seconds
             for job in jobs:
-                click.echo(
-                    f"{seconds:4.0f} s  {job.user}  {job.progress.bought:.2f} USDT  {words(job)}"
-                )
+                self._console.print(_line(job, seconds))
+        if self._recorder is not None and not self._drew_halfway and _is_halfway(jobs):
+            self._drew_halfway = True
+            self._recorder.print(table(jobs, tick, when))
 
     def summarise(
         self, jobs: Sequence[JobView], audited: Audit, *, seconds: float, flat: bool
@@ -67,51 +83,97 @@ class View:
         """Say how it ended."""
         cycles = sum(job.finished for job in jobs)
         bought = sum((job.progress.bought for job in jobs), Decimal(0))
-        lines = [
-            f"{cycles} cycles, {bought:.2f} USDT bought in {seconds:.1f} s.",
+        self._print(table(jobs, self._tick, f"{seconds:.1f} s"))
+        for line in (
+            f"{cycles} cycles, {usdt(bought)} USDT bought in {seconds:.1f} s.",
             f"{audited.placed} orders placed, {audited.duplicates} of them twice.",
             f"{audited.orphans} orders unknown to the ledger.",
             "Every user is flat." if flat else "Not every user is flat.",
             "The ledger equals the exchange's own record, order by order and fill by fill."
             if audited.equal
             else "The ledger differs from the exchange's own record:",
-            *(f"  {text}" for text in audited.differences[:10]),
-        ]
-        self._console.print(
-            Group(table(jobs, f"{seconds:.1f} s"), *lines, "", f"Try next:  {_NEXT}")
-        )
-        sys.stdout.flush()
+            *(f"  {difference}" for difference in audited.differences[:_MOST_DIFFERENCES]),
+            "",
+            f"Try next:  {_NEXT}",
+        ):
+            self._print(Text(line))
+
+    def save_picture(self, file: Path, title: str) -> None:
+        """Write what was drawn as an SVG that needs nothing from elsewhere.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        if self._recorder is None:
+            return
+        drawn = self._recorder.export_svg(title=title, unique_id="demo")
+        # Rich names fonts of a web site, which a page that embeds the picture does not load.
+        file.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))
+
+    def _print(self, drawn: RenderableType) -> None:
+        if not self._quiet:
+            self._console.print(drawn)
+        if self._recorder is not None:
+            self._recorder.print(drawn)
 
 
-def table(jobs: Sequence[JobView], title: str) -> RenderableType:
-    """Draw one line for each job."""
-    drawn = Table(title=title, box=box.SIMPLE, title_justify="left", expand=False)
-    for name in ("user", "token"):
-        drawn.add_column(name)
-    drawn.add_column("progress", width=24)
-    for name in ("bought", "cycles", "left", "wear", "bps"):
-        drawn.add_column(name, justify="right")
+def table(jobs: Sequence[JobView], tick: Tick | None, when: str) -> Table:
+    """Draw one line for each job, within 80 columns as long as nothing is wrong."""
+    drawn = Table(
+        title=_title(jobs, tick, when), box=box.SIMPLE, title_justify="left", padding=(0, 1, 0, 0)
+    )
+    drawn.add_column("user", no_wrap=True)
+    drawn.add_column("progress", width=_BAR_WIDTH)
+    for name in ("bought", "cycles", "wear", "bps"):
+        drawn.add_column(name, justify="right", no_wrap=True)
     drawn.add_column("state", overflow="fold")
     for job in jobs:
-        target = float(job.job.target.value)
-        bps = job.wear.bps_half_up() if job.cycle is None else None
-        drawn.add_row(
-            job.user,
-            job.token.ticker if job.token is not None else job.job.symbol,
-            ProgressBar(total=target, completed=min(float(job.progress.bought), target), width=24),
-            f"{job.progress.bought:.2f}",
-            str(job.finished),
-            str(job.cycles_needed),
-            f"{job.wear.cost:.4f}" if job.cycle is None else "…",
-            "" if bps is None else f"{bps:.2f}",
-            Text(words(job), style=_STYLES.get(job.job.state, "")),
-        )
+        drawn.add_row(*_cells(job, tick))
     return drawn
 
 
-def words(job: JobView) -> str:
-    """Say where a job stands, and why."""
-    phase = "" if job.cycle is None else f" · {job.cycle.phase.value}"
-    why = "" if job.job.reason is None else f": {job.job.reason.value}"
-    detail = f" ({job.detail})" if job.detail else ""
-    return f"{job.job.state.value}{phase}{why}{detail}"
+def _cells(job: JobView, tick: Tick | None) -> tuple[RenderableType, ...]:
+    bids = {} if tick is None or tick.bid is None else {job.job.symbol: tick.bid.price}
+    cost = job_view.worn(job, job_view.price_of(job, bids))
+    bps = cost.bps_half_up()
+    return (
+        job.user,
+        ProgressBar(completed=float(job_view.percent_done(job)), width=_BAR_WIDTH),
+        usdt(job.progress.bought),
+        f"{job.finished}/{job.finished + job.cycles_needed}",
+        usdt(cost.cost, 4),
+        "" if bps is None else f"{bps:.2f}",
+        Text(_words(job), style=_STYLES.get(job.job.state, "")),
+    )
+
+
+def _title(jobs: Sequence[JobView], tick: Tick | None, when: str) -> str:
+    ticker = job_view.ticker(jobs[0])
+    if tick is None or tick.trade_price is None:
+        return f"{ticker}, {when}"
+    return f"{ticker} at {money.trimmed(tick.trade_price)}, {when}"
+
+
+def _line(job: JobView, seconds: float) -> str:
+    return f"{seconds:4.0f} s  {job.user}  {usdt(job.progress.bought)} USDT  {_words(job)}"
+
+
+def _words(job: JobView) -> str:
+    phase = "" if job.cycle is None else f" · {job.cycle.phase.value.replace('_', ' ')}"
+    return f"{job_view.state_words(job)}{phase}"
+
+
+def _is_halfway(jobs: Sequence[JobView]) -> bool:
+    return sum(job_view.percent_done(job) for job in jobs) >= 50 * len(jobs)
+
+
+def _recorder() -> Console:
+    return Console(
+        record=True,
+        file=io.StringIO(),
+        width=_PICTURE_WIDTH,
+        force_terminal=True,
+        color_system="truecolor",
+        no_color=False,
+        highlight=False,
+    )

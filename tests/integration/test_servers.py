@@ -22,11 +22,13 @@ from oto.infrastructure.servers import (
     AlreadyRunningError,
     ServersError,
     ServerUrls,
+    account,
     binaries,
     launch,
     running,
     started,
 )
+from oto.infrastructure.servers.guard import EndedEarlyError, Keeper, Server
 from tests.servers import drop_database, flushed_redis, for_psycopg, fresh_database, servers
 
 pytestmark = pytest.mark.integration
@@ -296,6 +298,26 @@ def test_a_server_that_cannot_come_back_ends_all_with_the_end_of_its_log(home: P
     assert "No such file or directory" in str(raised.value)
 
 
+def test_a_server_that_cannot_be_run_is_tried_again_ever_more_slowly_and_then_given_up(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "missing" / "log"
+    keeper = Keeper(Server(name="one", argv=["true"], log=str(log), stop_signal=15), [])
+    looks = [0.0]
+
+    def look_for_ever() -> None:
+        while True:
+            looks.append(looks[-1] + keeper.tend(looks[-1]))
+
+    with pytest.raises(EndedEarlyError):
+        look_for_ever()
+
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["gave_up"] for line in told] == [False] * 7 + [True]
+    assert "No such file" in told[-1]["said"]
+    assert looks == pytest.approx([0, 0.05, 0.15, 0.35, 0.75, 1.55, 2.55, 3.55])
+
+
 def test_a_block_that_outlives_its_servers_says_so(home: Path) -> None:
     children = set(psutil.Process().children())
     block = ExitStack()
@@ -502,6 +524,16 @@ def test_a_wheel_that_only_root_can_reach_is_copied_for_the_run(
         program = Path(guard.children()[0].exe())
         assert "oto-postgres-" in str(program)
     assert not program.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")
+def test_root_is_told_what_to_do_without_an_account_for_postgresql(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "UNPRIVILEGED", ("no-such-account",))
+
+    with pytest.raises(ServersError, match="run this as another user"), started(home):
+        pass
 
 
 def test_a_database_for_a_test_is_a_copy_of_its_template_and_can_be_dropped() -> None:

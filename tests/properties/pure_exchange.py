@@ -5,6 +5,7 @@ so, and what it has to report waits in `reports` until somebody delivers or drop
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -155,7 +156,9 @@ class PureExchange:
         due = [action for due_at, action in self._later if due_at <= self._now()]
         self._later = [one for one in self._later if one[0] > self._now()]
         for action in due:
-            action()
+            # Nobody hears any more that a late request was refused.
+            with suppress(RefusedError):
+                action()
 
     def calm_down(self) -> None:
         """Make no more faults; what is on its way still arrives."""

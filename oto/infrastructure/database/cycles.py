@@ -214,22 +214,20 @@ def _as_listed(report: ExecutionReport) -> ListedOrder:
     )
 
 
-def fits_absent(session: Session, user_id: int, report: ExecutionReport) -> bool:
-    """Tell whether a report is about an order that we have called absent."""
+def job_of_absent(session: Session, user_id: int, report: ExecutionReport) -> int | None:
+    """Return the job whose order, like the one reported, we have called absent."""
     kind = LegKind.WORKING if report.side is Side.BUY else LegKind.EXIT
-    return (
-        session.scalar(
-            select(OrderRow.id)
-            .where(
-                OrderRow.user_id == user_id,
-                OrderRow.symbol == report.symbol,
-                OrderRow.kind == kind.value,
-                OrderRow.state == LegState.ABSENT.value,
-                OrderRow.price == report.price,
-                OrderRow.quantity == report.quantity,
-                OrderRow.planned_at > func.now() - _A_DAY,
-            )
-            .limit(1)
+    return session.scalar(
+        select(CycleRow.job_id)
+        .join(OrderRow, OrderRow.cycle_id == CycleRow.id)
+        .where(
+            OrderRow.user_id == user_id,
+            OrderRow.symbol == report.symbol,
+            OrderRow.kind == kind.value,
+            OrderRow.state == LegState.ABSENT.value,
+            OrderRow.price == report.price,
+            OrderRow.quantity == report.quantity,
+            OrderRow.planned_at > func.now() - _A_DAY,
         )
-        is not None
+        .limit(1)
     )

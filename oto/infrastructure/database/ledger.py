@@ -190,7 +190,11 @@ def _is_new(
 
 
 def _job_of(session: Session, user_id: UserId, report: ExecutionReport) -> JobRow | None:
-    """Lock the job that the report concerns: of its order, else of the symbol's open cycle."""
+    """Lock the job that the report concerns.
+
+    It is that of its order, else of the symbol's unfinished cycle, else of an order like it that
+    was called absent.
+    """
     of_order = select(CycleRow.job_id).join(OrderRow, OrderRow.cycle_id == CycleRow.id)
     of_order = of_order.where(
         OrderRow.user_id == user_id,
@@ -202,7 +206,11 @@ def _job_of(session: Session, user_id: UserId, report: ExecutionReport) -> JobRo
         CycleRow.symbol == report.symbol,
         CycleRow.phase.not_in(FINISHED_PHASES),
     )
-    job_id = session.scalar(of_order) or session.scalar(of_symbol)
+    job_id = (
+        session.scalar(of_order)
+        or session.scalar(of_symbol)
+        or cycles.job_of_absent(session, user_id, report)
+    )
     if job_id is None:
         return None
     return session.scalar(select(JobRow).where(JobRow.id == job_id).with_for_update())
@@ -212,7 +220,7 @@ def _apply(session: Session, job: JobRow, report: ExecutionReport, now: datetime
     # Only now, under the lock: the turn that placed the order may just have told us its id.
     store = cycles.of_order(session, job.user_id, report) or cycles.unfinished(session, job.id)
     if store is None or store.cycle.leg_of(report.order_id) is None:
-        if cycles.fits_absent(session, job.user_id, report):
+        if cycles.job_of_absent(session, job.user_id, report) is not None:
             _call_human(session, job, report, now)
         return None
     was = store.cycle

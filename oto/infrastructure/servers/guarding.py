@@ -31,7 +31,6 @@ def guarded(plan: Plan) -> Iterator["Guard"]:
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd="/",
         pass_fds=plan.fds,
         start_new_session=True,
     )

@@ -89,7 +89,7 @@ def list_row(view: JobView, price: Price | None) -> Row:
         "token": ticker(view),
         "target": target_words(view),
         "done_%": money.half_up_to(percent_done(view), 1),
-        "bought": usdt(view.progress.bought),
+        "bought": usdt(cost.spent),
         "wear": usdt(cost.cost, 4),
         "bps": cost.bps_half_up(),
         "state": state_words(view),
@@ -103,9 +103,9 @@ def fields(view: JobView, price: Price | None) -> Mapping[str, Value]:
     return {
         "target": target_words(view),
         "progress": (
-            f"{money.half_up_to(percent_done(view), 2)} %: {usdt(view.progress.bought)} USDT bought"
-            f", {usdt(view.progress.counted)} counted, in {view.finished} cycles; about "
-            f"{view.cycles_needed} more for {usdt(view.remaining)} USDT"
+            f"{money.half_up_to(percent_done(view), 2)} %: {usdt(cost.spent)} USDT bought in "
+            f"{view.finished} cycles, {usdt(view.progress.counted)} counted{_for_whom(view)}; "
+            f"about {view.cycles_needed} more cycles for {usdt(view.remaining)} USDT"
         ),
         "orders": (
             f"{money.trimmed(job.order_size)} USDT, profile {job.profile}, sold at most "
@@ -181,7 +181,7 @@ def job_json(view: JobView, price: Price | None) -> dict[str, object]:
         "created_at": view.created_at,
         "ended_at": view.ended_at,
         "done_percent": money.half_up_to(percent_done(view), 2),
-        "bought_usdt": view.progress.bought,
+        "bought_usdt": cost.spent,
         "counted_usdt": view.progress.counted,
         "remaining_usdt": view.remaining,
         "cycles": view.finished,
@@ -236,6 +236,11 @@ def _leg_json(leg: Leg) -> dict[str, object]:
 
 def _reason(reason: Reason | None) -> str | None:
     return None if reason is None else reason.name.lower()
+
+
+def _for_whom(view: JobView) -> str:
+    """Points are counted by account, so that what other jobs bought shows here too."""
+    return " for the account" if view.job.target.kind is TargetKind.POINTS else ""
 
 
 def _dust(view: JobView) -> Decimal:

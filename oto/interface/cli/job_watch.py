@@ -89,7 +89,7 @@ def _drawn(views: Sequence[JobView], found: Mapping[Symbol, Tick]) -> Table:
             view.user,
             job_view.ticker(view),
             ProgressBar(completed=float(job_view.percent_done(view)), width=_BAR_WIDTH),
-            usdt(view.progress.bought),
+            usdt(cost.spent),
             usdt(view.remaining),
             _last(tick),
             usdt(cost.cost, 4),
@@ -104,7 +104,7 @@ def _line(view: JobView, tick: Tick | None) -> str:
     percent = money.half_up_to(job_view.percent_done(view), 1)
     return (
         f"job {view.job.job_id}  {view.user}  {job_view.ticker(view)}  {percent} %  "
-        f"bought {usdt(view.progress.bought)}  price {_last(tick) or '?'}  "
+        f"bought {usdt(cost.spent)}  price {_last(tick) or '?'}  "
         f"wear {usdt(cost.cost, 4)} USDT  {_state(view)}"
     )
 

@@ -1,0 +1,153 @@
+"""Reports of the private stream in the ledger: early, late, doubled, of strangers."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import fakeredis
+import pytest
+from sqlalchemy import text
+
+from oto.application.ports import Wake
+from oto.domain.cycle import CyclePhase
+from oto.domain.job import JobState, Reason
+from oto.infrastructure.redis_store.beats import Beats
+from oto.infrastructure.redis_store.latency import Latencies
+from tests.loop import Loop, running_loop
+from tests.simulated import AITECH, PLACE_OTO, Exchange, oto_body, payment
+from workers.order_streamer import OrderStreamer
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def loop(database_url: str, exchange: Exchange) -> Iterator[Loop]:
+    with running_loop(database_url, exchange) as made:
+        yield made
+
+
+@pytest.fixture
+def streamer(loop: Loop) -> Iterator[OrderStreamer]:
+    """An order-streamer that runs from the first job on."""
+    redis = fakeredis.FakeRedis(decode_responses=True)
+    made = OrderStreamer(
+        loop.exchange.ws,
+        alpha_of=lambda _: loop.exchanges.alpha,
+        trading=loop.users.trading,
+        ledger=loop.ledger,
+        dispatcher=loop.wakes,
+        latencies=Latencies(redis),
+        beats=Beats(redis),
+    )
+    made.start()
+    yield made
+    made.stop()
+    redis.close()
+
+
+def eventually(holds: Callable[[], bool], within_s: float = 10) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def listens(loop: Loop) -> bool:
+    health = loop.exchange.http.get("/sim/health").json()
+    return bool(health["sockets"])
+
+
+def started(loop: Loop) -> None:
+    """Start a job and wait until its user's stream is subscribed."""
+    loop.start()
+    eventually(lambda: listens(loop))
+
+
+@pytest.mark.usefixtures("streamer")
+def test_reports_alone_settle_a_cycle_and_wake_the_job(loop: Loop) -> None:
+    started(loop)
+    loop.turn()
+    epoch = loop.view().epoch
+    loop.wakes.sent.clear()
+
+    def settled() -> bool:
+        loop.exchange.step(50)
+        return loop.cycles()[0].phase is CyclePhase.SETTLED
+
+    eventually(settled)
+
+    assert (loop.job_id, epoch) in {(wake.job_id, wake.epoch) for wake in loop.wakes.sent}
+    assert loop.audit().differences == ()
+
+
+@pytest.mark.usefixtures("streamer")
+@pytest.mark.parametrize("kind", ["report_duplicated", "report_reordered", "report_dropped"])
+def test_reports_that_come_twice_or_late_or_never_change_nothing_in_the_end(
+    loop: Loop, kind: str
+) -> None:
+    loop.exchange.fault(
+        kind, per_mille=500, **({} if kind == "report_dropped" else {"delay_ms": 900})
+    )
+    loop.start(volume="60")
+    eventually(lambda: listens(loop))
+
+    loop.until("completed")
+
+    found = loop.audit()
+    assert (found.differences, found.duplicates, found.orphans) == ((), 0, 0)
+
+
+@pytest.mark.usefixtures("streamer")
+def test_a_strangers_order_changes_nothing(loop: Loop) -> None:
+    started(loop)
+    headers = loop.exchange.add_user("ann", funding="1000")
+    body = oto_body("0.2", "100", "0.3", payment("0.2", "100"))
+    assert loop.exchange.post(PLACE_OTO, headers, body)["success"]
+
+    loop.until("completed")
+
+    assert len(loop.cycles()) == 1
+
+
+@pytest.mark.usefixtures("streamer")
+def test_a_report_of_an_order_that_was_called_absent_calls_for_a_human(loop: Loop) -> None:
+    loop.exchange.fault("answer_lost_after", endpoint="place_oto", count=1)
+    loop.exchange.fault("report_dropped", count=2)
+    loop.book("0.20000000", "0.30000000")
+    loop.market.bid, loop.market.ask = "0.22690000", "0.22700000"
+    started(loop)
+    loop.turn()
+    with loop.engine.begin() as connection:
+        connection.execute(text("UPDATE orders SET state = 'absent', planned_at = now()"))
+        connection.execute(text("UPDATE cycles SET phase = 'absent'"))
+
+    order = loop.exchange.orders()[0]
+    headers = loop.exchange.add_user("ann", funding="1000")
+    loop.exchange.post(
+        "/bapi/defi/v1/private/alpha-trade/order/cancel",
+        headers,
+        {"orderId": order["order_id"], "symbol": AITECH},
+    )
+
+    def stopped() -> bool:
+        loop.exchange.step(50)
+        return loop.view().job.state is JobState.NEEDS_HUMAN
+
+    eventually(stopped)
+    assert loop.view().job.reason is Reason.AMBIGUOUS
+
+
+def test_two_threads_that_race_for_one_wake_up_take_one_turn(loop: Loop) -> None:
+    loop.start()
+    outcomes: list[object] = []
+
+    def take() -> None:
+        outcomes.append(loop.ledger.claim(Wake(loop.job_id, 0)))
+
+    racers = [threading.Thread(target=take) for _ in range(8)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+
+    assert sum(outcome is not None for outcome in outcomes) == 1
