@@ -29,7 +29,7 @@ _STYLES = {
     JobState.NEEDS_HUMAN: "bold red",
     JobState.FAILED: "bold red",
 }
-_NEXT = "oto up    # the whole system, to stay: add users, start jobs, watch them"
+_NEXT = "oto up    # the whole system, to stay: users, jobs, Flower"
 _PLAIN_EVERY_S = 5.0
 _BAR_WIDTH = 16
 _PICTURE_WIDTH = 90
@@ -66,7 +66,7 @@ class View:
 
     def show(self, jobs: Sequence[JobView], tick: Tick | None, seconds: float) -> None:
         """Show how the jobs stand; all of them trade the token of the tick."""
-        self._tick, when = tick, f"{seconds:.0f} s"
+        self._tick, when = tick or self._tick, f"{seconds:.0f} s"
         if self._live is not None:
             self._live.update(table(jobs, tick, when))
         elif not self._quiet and seconds - self._said_at >= _PLAIN_EVERY_S:
@@ -120,7 +120,11 @@ class View:
 def table(jobs: Sequence[JobView], tick: Tick | None, when: str) -> Table:
     """Draw one line for each job, within 80 columns as long as nothing is wrong."""
     drawn = Table(
-        title=_title(jobs, tick, when), box=box.SIMPLE, title_justify="left", padding=(0, 1, 0, 0)
+        title=_title(jobs, tick, when),
+        title_style="bold",
+        title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
     )
     drawn.add_column("user", no_wrap=True)
     drawn.add_column("progress", width=_BAR_WIDTH)
@@ -138,13 +142,23 @@ def _cells(job: JobView, tick: Tick | None) -> tuple[RenderableType, ...]:
     bps = cost.bps_half_up()
     return (
         job.user,
-        ProgressBar(completed=float(job_view.percent_done(job)), width=_BAR_WIDTH),
+        ProgressBar(
+            completed=float(job_view.percent_done(job)),
+            width=_BAR_WIDTH,
+            complete_style="cyan",
+            finished_style="green",
+        ),
         usdt(job.progress.bought),
-        f"{job.finished}/{job.finished + job.cycles_needed}",
+        f"{job.finished}/{_cycles_in_all(job)}",
         usdt(cost.cost, 4),
         "" if bps is None else f"{bps:.2f}",
         Text(_words(job), style=_STYLES.get(job.job.state, "")),
     )
+
+
+def _cycles_in_all(job: JobView) -> int:
+    unfinished = job.cycle is not None and job.cycle.bought > 0
+    return job.finished + unfinished + job.cycles_needed
 
 
 def _title(jobs: Sequence[JobView], tick: Tick | None, when: str) -> str:

@@ -26,10 +26,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process: its name, and the arguments of `oto` that run it."""
+    """One process: its name, and the module and arguments that run it."""
 
     name: str
     arguments: tuple[str, ...]
+    module: str = "cli"
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ class Supervisor:
     def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C reaches the supervisor alone, which ends the others in order.
         return subprocess.Popen(  # noqa: S603 - this very program with arguments of ours
-            [sys.executable, "-m", "cli", *program.arguments],
+            [sys.executable, "-m", program.module, *program.arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._output or subprocess.DEVNULL,

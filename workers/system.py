@@ -1,5 +1,6 @@
 """The whole system on one machine, in the foreground: `oto up`."""
 
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -124,7 +125,9 @@ def _environment(settings: Settings) -> dict[str, str]:
 def _start_simulator(supervisor: Supervisor, home: Path, arguments: tuple[str, ...]) -> None:
     ready = simulator_file(home)
     ready.unlink(missing_ok=True)
-    supervisor.start(Program("simulator", ("sim", "serve", f"--ready-file={ready}", *arguments)))
+    own = ("serve", f"--ready-file={ready}", f"--parent={os.getpid()}", *arguments)
+    # By its own door, which loads nothing of the rest.
+    supervisor.start(Program("simulator", own, module="oto.simulator"))
     deadline = time.monotonic() + _READY_WITHIN_S
     while not ready.exists():
         if supervisor.ended("simulator") or time.monotonic() > deadline:

@@ -102,6 +102,7 @@ def sim() -> None:
 @click.option(
     "--report-delay-ms", type=_DELAY, default=0, show_default=True, help="From event to report."
 )
+@click.option("--parent", type=click.IntRange(2), help="End when the process of this id is gone.")
 def serve(**options: object) -> None:
     """Serve the exchange until SIGTERM or Ctrl-C.
 

@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import threading
+import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +23,8 @@ from oto.simulator.settings import PartialFillPolicy, Settings
 from oto.simulator.simulation import Plan, Simulation
 from oto.simulator.state_file import StateFile
 from oto.simulator.tape import MOODS, BadTapeError, TapeFile
+
+_LOOK_EVERY_S = 0.2
 
 
 class CannotServeError(Exception):
@@ -51,6 +56,7 @@ class ServeOptions:
     partial_fill: str
     match_delay_ms: int
     report_delay_ms: int
+    parent: int | None
 
 
 def run(options: ServeOptions) -> None:
@@ -59,11 +65,22 @@ def run(options: ServeOptions) -> None:
     Raises:
         CannotServeError: an option, a file or the address is not usable.
     """
+    if options.parent is not None:
+        _end_with(options.parent)
     try:
         with nullcontext() if options.state is None else closing(StateFile(options.state)) as state:
             _run(options, state)
     except BadStateError as error:
         raise CannotServeError(f"cannot use {options.state}: {error}") from error
+
+
+def _end_with(parent: int) -> None:
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_EVERY_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, name="oto-parent", daemon=True).start()
 
 
 def _run(options: ServeOptions, state: StateFile | None) -> None:

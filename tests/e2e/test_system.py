@@ -255,3 +255,27 @@ def _dumped_tables(url: str) -> str:
             for row in connection.execute(f'SELECT t::text FROM "{name}" t').fetchall()  # type: ignore[arg-type]
         ]
     return "\n".join(found)
+
+
+def test_a_killed_supervisor_leaves_no_process(home: Path) -> None:
+    environment = {**os.environ, "OTO_HOME": str(home)}
+    log = home.parent / "up.log"
+    with log.open("wb") as output:
+        up = subprocess.Popen(
+            [sys.executable, "-m", "cli", "up", "--no-flower"],
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+    deadline = time.monotonic() + 60
+    while "Running" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+    children = psutil.Process(up.pid).children(recursive=True)
+    assert len(children) > 6
+    up.kill()
+    up.wait()
+
+    _, alive = psutil.wait_procs(children, timeout=20)
+
+    assert [child.cmdline() for child in alive] == []

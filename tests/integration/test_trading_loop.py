@@ -1,6 +1,7 @@
 """The loop by polling alone, against the exchange's own truth, one trouble after the other."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,18 @@ from oto.application.ports import FencedError, Wake
 from oto.domain.cycle import CyclePhase
 from oto.domain.job import JobState, Reason, Target, TargetKind, Wish
 from oto.domain.leg import LegState
-from oto.domain.money import Amount
+from oto.domain.market import AlphaId
+from oto.domain.money import Amount, amount, price, quantity
+from oto.domain.orders import (
+    ExecutionReport,
+    ExecutionType,
+    LegRole,
+    OrderId,
+    OrderListId,
+    OrderStatus,
+    OtoMembership,
+    Side,
+)
 from oto.domain.points import day_of
 from tests.loop import Loop, running_loop
 from tests.simulated import AITECH, Exchange
@@ -372,3 +384,139 @@ def test_an_order_whose_sender_died_is_adopted_by_the_next_turn(loop: Loop) -> N
 
     assert len(loop.cycles()) == 1
     assert_nothing_amiss(loop)
+
+
+class Altered:
+    """A user's exchange of which a test replaces some calls."""
+
+    def __init__(self, real: Any, **calls: Any) -> None:  # noqa: ANN401 - ports and callables
+        self._real = real
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return self._calls.get(name) or getattr(self._real, name)
+
+
+def test_a_process_that_was_held_up_before_its_post_does_not_send(loop: Loop) -> None:
+    """It may have lost its turn meanwhile, and another may have placed."""
+    real = loop.exchanges.of(loop.user_id)
+
+    def held_up(approved: Any, may_send: Any) -> Any:  # noqa: ANN401
+        loop.clock.time += timedelta(seconds=3)
+        return real.place_oto(approved, may_send)
+
+    loop.exchanges.port = Altered(real, place_oto=held_up)
+    loop.start()
+    loop.turn()
+
+    assert loop.exchange.orders() == []
+    assert loop.cycles()[0].phase is CyclePhase.REFUSED
+    loop.exchanges.port = None
+    loop.until("completed")
+
+
+def test_an_order_that_only_a_report_tells_of_is_not_called_absent(loop: Loop) -> None:
+    """The answer is lost and history lags beyond the settling time: the stream knows better."""
+    loop.exchange.fault("late_history", delay_ms=60_000, count=1)
+    loop.exchange.fault("answer_lost_after", endpoint="place_oto", count=1)
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9"]], asks=[["0.30000000", "9"]])
+    loop.start()
+    loop.turn()
+    for order in loop.exchange.orders():
+        loop.ledger.take_report(loop.user_id, new_report(order, loop), loop.clock.now())
+
+    loop.turns(30)
+
+    assert CyclePhase.ABSENT not in {cycle.phase for cycle in loop.cycles()}
+    assert loop.audit().orphans == 0
+
+
+def new_report(order: dict[str, Any], loop: Loop) -> ExecutionReport:
+    role = LegRole.WORKING if order["leg"] == "working" else LegRole.PENDING
+    return ExecutionReport(
+        event_id=int(order["order_id"]),
+        symbol=AITECH,
+        order_id=OrderId(order["order_id"]),
+        client_order_id="web_0",
+        side=Side(order["side"]),
+        execution=ExecutionType.NEW,
+        status=OrderStatus(order["status"]),
+        price=price(order["price"]),
+        average_price=price("0"),
+        quantity=quantity(order["quantity"]),
+        cumulative_quantity=quantity("0"),
+        cumulative_quote=amount("0"),
+        base_asset=AlphaId("ALPHA_373"),
+        quote_asset="USDT",
+        oto=OtoMembership(OrderListId(order["order_list_id"]), role),
+        fill=None,
+        created_at=loop.clock.now(),
+        transacted_at=loop.clock.now(),
+        emitted_at=loop.clock.now(),
+    )
+
+
+@pytest.mark.parametrize("skew_s", [-600, 600])
+def test_a_clock_that_is_minutes_off_loses_no_order(loop: Loop, skew_s: int) -> None:
+    loop.clock.time += timedelta(seconds=skew_s)
+    loop.exchange.fault("answer_lost_after", endpoint="place_oto", count=1)
+    loop.start()
+
+    loop.until("completed")
+
+    assert len(loop.cycles()) == 1
+    assert_nothing_amiss(loop)
+
+
+def test_a_status_that_nobody_knows_stops_the_job_and_forgets_no_order(loop: Loop) -> None:
+    real = loop.exchanges.of(loop.user_id)
+
+    def strange(*arguments: Any) -> list[Any]:  # noqa: ANN401
+        return [replace(row, status=OrderStatus.UNKNOWN) for row in real.open_orders(*arguments)]
+
+    loop.exchanges.port = Altered(real, open_orders=strange)
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9"]], asks=[["0.30000000", "9"]])
+    loop.start()
+    assert loop.until("needs_human").job.reason is Reason.UNKNOWN_ANSWER
+    # The BUY that nobody watches any more was taken back.
+    assert {order["status"] for order in loop.exchange.orders()} == {"CANCELED"}
+    loop.exchanges.port = None
+    loop.book("0.22690000", "0.22700000")
+    loop.wish(Wish.RUN)
+
+    loop.until("completed")
+    assert_nothing_amiss(loop)
+
+
+def test_a_pending_leg_that_is_listed_nowhere_does_not_hold_the_bought_part(loop: Loop) -> None:
+    loop.exchange.control("settings", {"partial_fill": "void_on_cancel"})
+    real = loop.exchanges.of(loop.user_id)
+
+    def without_pending(rows: Any) -> list[Any]:  # noqa: ANN401
+        return [row for row in rows if row.oto is None or row.oto.role is LegRole.WORKING]
+
+    loop.exchanges.port = Altered(
+        real,
+        open_orders=lambda: without_pending(real.open_orders()),
+        closed_orders=lambda *window: without_pending(real.closed_orders(*window)),
+    )
+    loop.exchange.set_book(AITECH, bids=[["0.22690000", "100000"]], asks=[["0.22700000", "30"]])
+    loop.start()
+    loop.turns(40)
+
+    assert loop.cycles()[0].phase is CyclePhase.SETTLED
+    assert 0 < loop.cycles()[0].bought < 20
+
+
+def test_tokens_that_someone_sold_by_hand_call_for_a_human(loop: Loop) -> None:
+    loop.start()
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
+    loop.turn()
+    loop.book("0.20000000", "0.20010000")
+    loop.turns(12)
+    loop.exchange.control("accounts/ann", {"tokens": {"ALPHA_373": "0"}})
+    loop.book("0.22690000", "0.22700000")
+
+    stopped = loop.until("needs_human")
+
+    assert stopped.job.reason is Reason.AMBIGUOUS
