@@ -21,6 +21,7 @@ from oto.domain.decisions import (
 from oto.domain.job import (
     NEEDS_HUMAN,
     JobEvent,
+    Progress,
     Reason,
     Wish,
     next_spend,
@@ -28,7 +29,7 @@ from oto.domain.job import (
 )
 from oto.domain.leg import Leg, LegState
 from oto.domain.market import SymbolRules
-from oto.domain.money import Price
+from oto.domain.money import Amount, Price
 from oto.domain.orders import OrderNotAllowedError
 from oto.domain.planning import NoFingerprintError
 from oto.domain.pricing import prices
@@ -217,7 +218,7 @@ def _leaving(view: View) -> End | None:
     """Leave the loop if the job is flat and has reached its target or is wanted to end."""
     if event := _LEAVING.get(view.job.wish):
         return End(event)
-    reached = not remaining_ceil(view.job.target, view.progress, _multiplier(view.situation))
+    reached = not _remaining(view)
     return End(JobEvent.COMPLETE) if reached else None
 
 
@@ -241,7 +242,7 @@ def _next_pair(view: View, quote: Quote) -> Decision:
     job, situation, rules = view.job, view.situation, view.situation.rules
     if rules is None:
         return Sleep(view.now + PARKED_FOR, Reason.RULES_UNKNOWN)
-    remaining = remaining_ceil(job.target, view.progress, _multiplier(situation))
+    remaining = _remaining(view)
     try:
         order = planning.oto_order(
             prices(situation.profile, quote, rules),
@@ -270,3 +271,8 @@ def _refused(view: View, refused: Refused) -> Decision:
 def _multiplier(situation: Situation) -> int:
     token = situation.token
     return (token.multiplier if token is not None else None) or 1
+
+
+def _remaining(view: View) -> Amount:
+    progress = view.progress or Progress()
+    return remaining_ceil(view.job.target, progress, _multiplier(view.situation))

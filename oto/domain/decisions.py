@@ -15,12 +15,15 @@ from oto.domain.risk.verdict import Approved, Situation
 class View:
     """All that a decision is made of.
 
+    Within a cycle the progress, the balance and what is held elsewhere play no part and are not
+    looked up.
+
     `cycle` is the job's unfinished one; `held_elsewhere` says that another job of this user has
     one on the same symbol; `taken` are the fingerprints of the last day.
     """
 
     job: Job
-    progress: Progress
+    progress: Progress | None
     cycle: Cycle | None
     situation: Situation
     taken: frozenset[Fingerprint] = frozenset()

@@ -1,10 +1,11 @@
 """A job's unfinished cycle in the database: load it, save it, give it its reports."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from models import CycleRow, FillRow, OrderRow, ReportRow
@@ -31,11 +32,14 @@ FINISHED_PHASES = tuple(phase.value for phase in FINISHED)
 class CycleStore:
     """One cycle within one transaction, as rows and as the value that they stand for."""
 
-    def __init__(self, session: Session, row: CycleRow) -> None:
+    def __init__(self, session: Session, row: CycleRow, orders: Sequence[OrderRow]) -> None:
         self._session = session
         self.row = row
-        self._orders = list(session.scalars(select(OrderRow).where(OrderRow.cycle_id == row.id)))
-        self._fills = list(session.scalars(select(FillRow).where(FillRow.cycle_id == row.id)))
+        self._orders = list(orders)
+        # An order that the exchange has not named yet has no fills.
+        named = any(order.order_id is not None for order in orders)
+        fills = select(FillRow).where(FillRow.cycle_id == row.id)
+        self._fills = list(session.scalars(fills)) if named else []
         self.cycle = mapping.cycle_of(row, self._orders, self._fills)
 
     def add_order(self, row: OrderRow) -> Leg:
@@ -115,10 +119,14 @@ class CycleStore:
 
 def unfinished(session: Session, job_id: int) -> CycleStore | None:
     """Load the unfinished cycle of a job, whose row the caller has locked."""
-    row = session.scalar(
-        select(CycleRow).where(CycleRow.job_id == job_id, CycleRow.phase.not_in(FINISHED_PHASES))
-    )
-    return None if row is None else CycleStore(session, row)
+    return _loaded(session, CycleRow.job_id == job_id, CycleRow.phase.not_in(FINISHED_PHASES))
+
+
+def _loaded(session: Session, *which: ColumnElement[bool]) -> CycleStore | None:
+    rows = session.execute(
+        select(CycleRow, OrderRow).join(OrderRow, OrderRow.cycle_id == CycleRow.id).where(*which)
+    ).all()
+    return CycleStore(session, rows[0][0], [row[1] for row in rows]) if rows else None
 
 
 def applied(cycle: Cycle, report: ExecutionReport) -> Cycle:
@@ -167,16 +175,12 @@ def mark_applied(session: Session, user_id: int, event_id: int, now: datetime) -
 
 def of_order(session: Session, user_id: int, report: ExecutionReport) -> CycleStore | None:
     """Load the cycle that a report's order belongs to, finished or not."""
-    row = session.scalar(
-        select(CycleRow)
-        .join(OrderRow, OrderRow.cycle_id == CycleRow.id)
-        .where(
-            OrderRow.user_id == user_id,
-            OrderRow.symbol == report.symbol,
-            OrderRow.order_id == report.order_id,
-        )
+    of_order = select(OrderRow.cycle_id).where(
+        OrderRow.user_id == user_id,
+        OrderRow.symbol == report.symbol,
+        OrderRow.order_id == report.order_id,
     )
-    return None if row is None else CycleStore(session, row)
+    return _loaded(session, CycleRow.id == of_order.scalar_subquery())
 
 
 def waiting_rows(session: Session, user_id: int, symbol: str) -> list[ListedOrder]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
-from models import CycleRow, JobRow, OrderRow, ReportRow, TokenRow
+from models import CycleRow, JobRow, OrderRow, ReportRow, TokenRow, UserRow
 from oto.application.ports import FencedError, LedgerUnavailableError, Turn, Wake
 from oto.domain.cycle import CyclePhase
 from oto.domain.job import JobEvent, JobId, Reason, UserId
@@ -72,18 +72,21 @@ class SqlLedger:
     @contextmanager
     def work(self, turn: Turn, now: datetime, tick: Tick | None) -> Iterator[JobWork]:
         with self._transaction() as session:
-            row = session.scalar(
-                select(JobRow)
+            # The user and the token come along for the session to have.
+            rows = session.execute(
+                select(JobRow, UserRow, TokenRow)
+                .join(UserRow, UserRow.id == JobRow.user_id)
+                .outerjoin(TokenRow, TokenRow.symbol == JobRow.symbol)
                 .where(
                     JobRow.id == turn.job_id,
                     JobRow.epoch == turn.epoch,
                     JobRow.lease_owner == self._leases.owner,
                 )
-                .with_for_update()
-            )
-            if row is None:
+                .with_for_update(of=JobRow)
+            ).one_or_none()
+            if rows is None:
                 raise FencedError
-            yield JobWork(session, row, now, tick, live=self._live)
+            yield JobWork(session, rows[0], now, tick, live=self._live)
 
     def take_report(
         self, user_id: UserId, report: ExecutionReport, received_at: datetime

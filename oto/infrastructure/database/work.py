@@ -37,6 +37,9 @@ from oto.infrastructure.database import cycles, halts, mapping
 from oto.infrastructure.database.cycles import FINISHED_PHASES, CycleStore
 
 _FINGERPRINTS_FOR = timedelta(hours=24)
+_ORDERING = frozenset({CyclePhase.EXITING, CyclePhase.PARKED})
+"""Phases in which a cycle places one order after the other."""
+
 _NOTHING = Decimal(0)
 
 
@@ -65,13 +68,16 @@ class JobWork:
         return None if self._store is None else self._store.cycle
 
     def view(self) -> View:
+        cycle = self.cycle
+        between = cycle is None or cycle.finished
+        places = cycle is None or cycle.finished or cycle.phase in _ORDERING
         return View(
             job=self.job,
-            progress=progress_of(self._session, self._row),
-            cycle=self.cycle,
-            situation=self._situation(),
-            taken=self._taken(),
-            held_elsewhere=self._held_elsewhere(),
+            progress=progress_of(self._session, self._row) if between else None,
+            cycle=cycle,
+            situation=self._situation(self._balance() if between else None),
+            taken=self._taken() if places else frozenset(),
+            held_elsewhere=between and self._held_elsewhere(),
         )
 
     def plan(self, order: OtoOrder) -> Cycle:
@@ -91,7 +97,7 @@ class JobWork:
         )
         self._session.add(row)
         self._session.flush()
-        self._store = store = CycleStore(self._session, row)
+        self._store = store = CycleStore(self._session, row, ())
         store.add_order(self._order(LegKind.WORKING, order.working_price, order.working_quantity))
         store.add_order(self._order(LegKind.PENDING, order.pending_price, Quantity(_NOTHING)))
         self.note(
@@ -226,7 +232,7 @@ class JobWork:
             clean_reads=0,
         )
 
-    def _situation(self) -> Situation:
+    def _situation(self, balance: Balance | None) -> Situation:
         user = self._session.get_one(UserRow, self._row.user_id)
         return Situation(
             now=self.now,
@@ -234,7 +240,7 @@ class JobWork:
             tick=self._tick,
             rules=self.rules,
             token=self._token,
-            balance=self._balance(),
+            balance=balance,
             permission=Permission(
                 halted=self.halted(),
                 terms_accepted=user.terms_accepted,
