@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set the project up and run it: `python3 dev.py test`, `python3 dev.py oto --help`.
+"""Set the project up and run it: `python3 dev.py demo`, `python3 dev.py test`.
 
 Needs only a Python of version 3.11 or newer with pip or ensurepip. Makes `.venv`, installs the
 project with its pinned dependencies (with uv where it can be had, else with pip) and runs the
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -40,11 +41,20 @@ def main() -> int:
         return install() or run_checks([command], arguments)
     if command == "install":
         return install()
-    if command == "oto":
-        return install() or subprocess.call([str(BIN / "oto"), *arguments])
+    if command in {"demo", "oto"}:
+        return install() or become_oto(sys.argv[1:] if command == "demo" else arguments)
     print(__doc__)
-    print("Commands: test [PYTEST ARGUMENTS] · oto [ARGUMENTS] · install · " + " · ".join(CHECKS))
+    print(
+        "Commands: demo [OPTIONS] · test [PYTEST ARGUMENTS] · oto [ARGUMENTS] · install · "
+        + " · ".join(CHECKS)
+    )
     return 0 if command in {"help", "--help", "-h"} else 2
+
+
+def become_oto(arguments: list[str]) -> NoReturn:
+    """Replace this process: a Ctrl-C is then the command's own to end well."""
+    sys.stdout.flush()
+    os.execv(BIN / "oto", ["oto", *arguments])  # noqa: S606 - the command that was just installed
 
 
 def run_checks(names: list[str], pytest_arguments: list[str]) -> int:

@@ -13,6 +13,7 @@ from enum import Enum
 
 from oto.domain import money
 from oto.domain.account import AlphaHolding, AssetWallets, Holding
+from oto.domain.decide import MOST_REFUSED_EXITS
 from oto.domain.errors import OutcomeUnknownError, RefusalReason, RefusedError, UnavailableError
 from oto.domain.leg import LegFill
 from oto.domain.market import AlphaId, Symbol
@@ -39,6 +40,9 @@ from tests.properties.pure_orders import Order
 LATEST_S = 12
 """How late a lost request may still arrive and a read may lag: less than what is waited for."""
 
+MOST_TURNED_AWAY = MOST_REFUSED_EXITS - 1
+"""How many writes may be turned away: after some refused exits the loop asks a human."""
+
 _RATE = money.fee_rate_from_millionths(100)
 _RULES = rules()
 _NOTHING = Decimal(0)
@@ -59,6 +63,9 @@ class Answer(Enum):
     LATE = "lost, and it has its effect seconds later"
     KILLED_BEFORE = "killed before it was sent"
     KILLED_AFTER = "killed after it had its effect"
+
+
+_TURNED_AWAY = frozenset({Answer.REFUSED, Answer.UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ class PureExchange:
         self._later: list[tuple[datetime, Callable[[], object]]] = []
         self._frozen: Shown | None = None
         self._frozen_past: Shown | None = None
+        self._turned_away = 0
         self._numbers = 100
 
     def place_oto(self, approved: Approved[OtoOrder], may_send: Callable[[], bool]) -> PlacedOto:
@@ -182,7 +190,11 @@ class PureExchange:
         return Quantity(sum(every, _NOTHING))
 
     def _write(self, effect: Callable[[], tuple[OrderId, ...]]) -> tuple[OrderId, ...]:
-        match self.answers.pop(0) if self.answers else Answer.GOOD:
+        answer = self.answers.pop(0) if self.answers else Answer.GOOD
+        if answer in _TURNED_AWAY:
+            self._turned_away += 1
+            answer = answer if self._turned_away <= MOST_TURNED_AWAY else Answer.GOOD
+        match answer:
             case Answer.GOOD:
                 return effect()
             case Answer.REFUSED:

@@ -42,7 +42,8 @@ pytestmark = pytest.mark.unit
 BID = Price(Decimal("0.22690"))
 TICK = Decimal("0.00001")
 SPREAD_TICKS = 10
-JOB = builders.job(target=Target(TargetKind.VOLUME, Decimal(60)), size="20", slip_bps=300)
+JOB = builders.job(target=Target(TargetKind.VOLUME, Decimal(60)), size="20", slip_bps=15)
+HALF_SECONDS = st.integers(min_value=1, max_value=8)
 NOT_CALLED_FOR = frozenset({JobState.NEEDS_HUMAN, JobState.FAILED})
 
 
@@ -117,49 +118,74 @@ class TradingLoop(RuleBasedStateMachine):
     def legs(self) -> list[Leg]:
         return list(self.state.legs)
 
-    @rule()
     def take_a_turn(self) -> None:
         with suppress(Killed):
             self.advance(self.ledger.wake())
 
-    @rule(epochs=st.integers(min_value=1, max_value=3))
-    def get_a_stale_wake_up(self, epochs: int) -> None:
-        self.advance(Wake(JOB.job_id, self.state.epoch - epochs))
+    def pass_time(self, seconds: float) -> None:
+        self.world.time += timedelta(seconds=seconds)
+        self.exchange.catch_up()
 
-    @rule(half_seconds=st.integers(min_value=1, max_value=8))
+    @rule(half_seconds=HALF_SECONDS)
     def run(self, half_seconds: int) -> None:
         for _ in range(half_seconds):
             self.take_a_turn()
             self.pass_time(0.5)
 
-    @rule(seconds=st.sampled_from([0.1, 1, 3, 5]))
-    def pass_time(self, seconds: float) -> None:
-        self.world.time += timedelta(seconds=seconds)
-        self.exchange.catch_up()
+    @rule(answers=st.lists(st.sampled_from(Answer), min_size=1, max_size=4), half=HALF_SECONDS)
+    def run_while_writes_fail(self, answers: list[Answer], half: int) -> None:
+        self.exchange.answers = answers
+        self.run(half)
 
-    @rule(ticks=st.integers(min_value=-900, max_value=200))
+    @rule(commits=st.integers(min_value=1, max_value=6), half=HALF_SECONDS)
+    def run_and_be_killed_between_two_transactions(self, commits: int, half: int) -> None:
+        self.ledger.commits_left = commits
+        self.run(half)
+
+    @rule(reads=st.integers(min_value=1, max_value=4), half=HALF_SECONDS)
+    def run_while_reads_fail(self, reads: int, half: int) -> None:
+        self.exchange.reads_fail = reads
+        self.run(half)
+
+    @rule(past_only=st.booleans(), half=HALF_SECONDS)
+    def run_while_reads_lag(self, past_only: bool, half: int) -> None:  # noqa: FBT001 - by name
+        self.exchange.lag(past_only=past_only)
+        self.run(half)
+
+    @rule(half=HALF_SECONDS)
+    def run_without_prices(self, half: int) -> None:
+        self.world.connected = False
+        self.run(half)
+        self.world.connected = True
+
+    @rule(half=HALF_SECONDS)
+    def run_under_a_halt(self, half: int) -> None:
+        self.ledger.state = replace(self.state, halted="halted by ann")
+        self.run(half)
+        self.ledger.state = replace(self.state, halted=None)
+
+    @rule(half=HALF_SECONDS)
+    def run_while_a_pause_is_wished(self, half: int) -> None:
+        self.wish(Wish.PAUSE)
+        self.run(half)
+        self.wish(Wish.RUN)
+
+    def wish(self, wish: Wish) -> None:
+        """Note what the owner wants, as `oto pause`, `oto resume` and `oto stop` do."""
+        job = replace(self.state.job, wish=wish)
+        if wish is Wish.RUN and job.state is JobState.PAUSED:
+            job = replace(job, state=job_after(job.state, JobEvent.RESUME))
+        self.ledger.state = replace(self.state, job=job)
+
+    @rule(epochs=st.integers(min_value=1, max_value=3))
+    def get_a_stale_wake_up(self, epochs: int) -> None:
+        before = self.state
+        self.advance(Wake(JOB.job_id, self.state.epoch - epochs))
+        assert self.state == before
+
+    @rule(ticks=st.integers(min_value=-60, max_value=60))
     def move_the_price(self, ticks: int) -> None:
         self.world.bid = Price(BID + ticks * TICK)
-
-    @rule()
-    def cut_or_join_the_market_stream(self) -> None:
-        self.world.connected = not self.world.connected
-
-    @rule(answers=st.lists(st.sampled_from(Answer), min_size=1, max_size=3))
-    def answer_the_next_writes(self, answers: list[Answer]) -> None:
-        self.exchange.answers = answers
-
-    @rule(reads=st.integers(min_value=1, max_value=4))
-    def fail_the_next_reads(self, reads: int) -> None:
-        self.exchange.reads_fail = reads
-
-    @rule(past_only=st.booleans())
-    def let_reads_lag(self, past_only: bool) -> None:  # noqa: FBT001 - drawn by name
-        self.exchange.lag(past_only=past_only)
-
-    @rule(commits=st.integers(min_value=1, max_value=6))
-    def kill_the_process_soon(self, commits: int) -> None:
-        self.ledger.commits_left = commits
 
     @precondition(lambda self: self.live())
     @rule(
@@ -177,7 +203,7 @@ class TradingLoop(RuleBasedStateMachine):
     @rule(eighths=st.integers(min_value=0, max_value=7))
     def execute_a_part_and_let_it_be_cancelled(self, eighths: int) -> None:
         self.execute(0, eighths, 1)
-        self.run(16)
+        self.run(12)
 
     def live(self) -> list[Order]:
         return [order for order in self.exchange.orders if order.live and order.remaining]
@@ -204,17 +230,6 @@ class TradingLoop(RuleBasedStateMachine):
     @rule()
     def drop_every_report(self) -> None:
         self.exchange.reports.clear()
-
-    @rule(wish=st.sampled_from(Wish))
-    def wish(self, wish: Wish) -> None:
-        job = replace(self.state.job, wish=wish)
-        if wish is Wish.RUN and job.state is JobState.PAUSED:
-            job = replace(job, state=job_after(job.state, JobEvent.RESUME))
-        self.ledger.state = replace(self.state, job=job)
-
-    @rule(halted=st.sampled_from([None, "halted by ann"]))
-    def halt(self, halted: str | None) -> None:
-        self.ledger.state = replace(self.state, halted=halted)
 
     @invariant()
     def no_order_is_sent_twice(self) -> None:
@@ -281,15 +296,14 @@ class TradingLoop(RuleBasedStateMachine):
     def calm_down(self) -> None:
         self.exchange.calm_down()
         self.ledger.commits_left = None
-        self.world.connected = True
-        self.halt(None)
-        self.wish(Wish.RUN)
         self.wish(self.last_wish)
 
     def done(self) -> bool:
         cycle = self.state.unfinished
+        if self.state.job.state not in ACTIVE:
+            return True
         parked = cycle is not None and cycle.phase is CyclePhase.PARKED
-        return self.state.job.state not in ACTIVE or (parked and self.world.bid < BID)
+        return cycle is not None and parked and self.world.bid < lowest_price(cycle)
 
     def let_the_market_trade(self) -> None:
         """Fill what crosses, and report it if the stream works."""

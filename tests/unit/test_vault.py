@@ -100,7 +100,9 @@ def test_what_is_sealed_but_no_login_is_told_without_showing_it(plain: str) -> N
 
 
 @pytest.mark.parametrize(
-    "key", ["", "x", CANARY, OLD[:-1], f"{OLD}=", f"é{OLD[1:]}", f"{OLD[:9]} {OLD[10:]}"]
+    "key",
+    ["", "x", CANARY, OLD[:-1], f"{OLD}=", f"é{OLD[1:]}", f"{OLD[:9]} {OLD[10:]}"],
+    ids=["empty", "one sign", "text", "too short", "too long", "a letter outside", "a space"],
 )
 def test_a_malformed_key_is_told_by_its_place(key: str) -> None:
     with pytest.raises(VaultError, match=r"^Key 2 in OTO_MASTER_KEY is malformed") as caught:

@@ -12,6 +12,7 @@ from oto.domain.errors import (
     ExchangeError,
     FirewalledError,
     HumanNeededError,
+    NotSentError,
     OutcomeUnknownError,
     RateLimitedError,
     RefusalReason,
@@ -33,6 +34,7 @@ REASONS = {
     RateLimitedError("slow down"): Reason.RATE_LIMITED,
     UnavailableError("no connection"): Reason.UNAVAILABLE,
     AccountBusyError("busy"): Reason.ACCOUNT_BUSY,
+    NotSentError("too late"): Reason.UNAVAILABLE,
     SessionOverError("over"): Reason.SESSION_OVER,
     VerificationRequiredError("challenge"): Reason.VERIFICATION,
     AccountRestrictedError("restricted"): Reason.RESTRICTED,
@@ -55,7 +57,7 @@ def below(kind: type[ExchangeError]) -> Iterator[type[ExchangeError]]:
 
 
 def test_every_error_of_the_house_is_listed_here() -> None:
-    known = {one for one in below(ExchangeError) if one.__module__.startswith("oto.")}
+    known = {one for one in below(ExchangeError) if one.__module__.startswith("oto.domain.")}
 
     assert known - BRANCHES == {type(error) for error in REASONS}
 

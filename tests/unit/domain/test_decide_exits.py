@@ -293,3 +293,22 @@ def test_an_exit_that_was_refused_is_followed_by_the_next() -> None:
     refused = with_exit(exiting_cycle(), LegState.REFUSED)
 
     assert sold(decided(refused)).price == Decimal("0.22667")
+
+
+def refused_at(*seconds: float) -> Cycle:
+    cycle = exiting_cycle()
+    for one in seconds:
+        cycle = with_exit(cycle, LegState.REFUSED, sent_at=after_s(one))
+    return cycle
+
+
+def test_exits_that_are_refused_again_and_again_are_for_a_human() -> None:
+    sold(decided(refused_at(1, 2), later(3)))
+    assert decided(refused_at(1, 2, 3), later(4)) == End(
+        JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, "exits are refused: is it in the wallet?"
+    )
+
+
+def test_refusals_of_long_ago_do_not_count() -> None:
+    sold(decided(refused_at(0, 2, 3), later(600)))
+    assert isinstance(decided(refused_at(0, 2, 3), later(599)), End)

@@ -52,10 +52,13 @@ def test_a_row_that_two_reads_show_is_one_order() -> None:
     assert matched([BUY, SELL, BUY]) == Adopted(BUY, SELL)
 
 
-def test_a_pair_without_its_pending_row_waits_for_it_and_counts_no_clean_read() -> None:
-    assert matched([BUY], read_at=after_s(60)) == StillUnknown(WORKING)
+def test_a_pair_without_its_pending_row_waits_for_it_and_then_asks_a_human() -> None:
     other_symbol = replace(SELL, symbol=Symbol("ALPHA_971USDT"))
-    assert matched([BUY, other_symbol]) == StillUnknown(WORKING)
+    last_read = replace(WORKING, clean_reads=CLEAN_READS - 1)
+
+    assert matched([BUY, other_symbol]) == StillUnknown(replace(WORKING, clean_reads=1))
+    assert isinstance(matched([BUY], last_read), StillUnknown)
+    assert matched([BUY], last_read, read_at=SETTLED) == Ambiguous((BUY.order_id,))
 
 
 def test_an_exit_that_is_there_is_adopted_alone() -> None:
