@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ class Oto:
     """Runs commands in an environment of the test's own; `home` exists."""
 
     home: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
     def __call__(self, *arguments: str | Path | int, given: str | bytes = "") -> Result:
-        runner = CliRunner(env={**self.environment, "NO_COLOR": "1"})
+        runner = CliRunner(env={**self.environment, "NO_COLOR": "1", "COLUMNS": "160"})
         with restored_logging():
             return runner.invoke(main, list(map(str, arguments)), input=given)
 

@@ -15,11 +15,15 @@ _SECONDS = 600.0
 
 
 @click.command()
-@click.option("--users", type=click.IntRange(1, 100), default=10, show_default=True)
+@click.option(
+    "--users", type=click.IntRange(1, 100), default=10, show_default=True, help="How many trade."
+)
 @click.option("--volume", type=DECIMAL, default="600", show_default=True, help="USDT each buys.")
 @click.option("--order-size", type=DECIMAL, default="20", show_default=True, help="USDT a cycle.")
 @click.option("--speed", type=DECIMAL, default="5", show_default=True, help="Market time per time.")
-@click.option("--workers", type=click.IntRange(1, 8), default=1, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 8), default=1, show_default=True, help="How many processes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def loop(
     *,
@@ -30,9 +34,10 @@ def loop(
     workers: int,
     as_json: bool,
 ) -> None:
-    """Trade many users at once and measure each stage, the CPU per cycle, the memory.
+    """Trade many users at once, and measure the trading loop.
 
-    A tick to a POST counts from the later of tick and wake-up.
+    Each stage, the CPU per cycle, the memory of each process. A tick to a POST counts from the
+    later of tick and wake-up.
     """
     configure_logging(json=False, level="WARNING")
     wanted = Wanted(

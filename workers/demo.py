@@ -100,6 +100,8 @@ def demonstrate(wanted: Wanted, view: demo_view.View) -> Result:
 
 def _trade(wanted: Wanted, system: System, view: demo_view.View) -> Result:
     house, stopping = system.house, stopped_by_signals()
+    system.wait_until_ready()
+    view.say("all of them are ready")
     jobs = [_start(wanted, house, f"sim-{number}") for number in range(1, wanted.users + 1)]
     house.latencies.clear()
     before = usage.of_children(system.supervisor.pids)
@@ -215,7 +217,9 @@ def _tail(log: Path) -> str:
 
 
 @click.command()
-@click.option("--users", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option(
+    "--users", type=click.IntRange(1, 100), default=3, show_default=True, help="How many trade."
+)
 @click.option("--volume", type=DECIMAL, default="200", show_default=True, help="USDT each buys.")
 @click.option("--order-size", type=DECIMAL, default="20", show_default=True, help="USDT a cycle.")
 @click.option("--tape", type=_FILE, help="Recorded trades to replay instead of a made-up market.")
@@ -251,10 +255,11 @@ def demo(
     picture: Path | None,
     **wanted: Any,  # noqa: ANN401 - options
 ) -> None:
-    """Trade on a simulated exchange of this machine and audit every order: no account needed.
+    """Trade on a simulated exchange, and audit every order.
 
-    Exits with 0 only if every job reached its target, every user is flat, and the ledger equals
-    the exchange's own record order by order and fill by fill. Nothing is left running.
+    Everything runs on this machine; no account is needed. Exits with 0 only if every job reached
+    its target, every user is flat, and the ledger equals the exchange's own record order by order
+    and fill by fill. Nothing is left running.
     """
     configure_logging(json=False, level="WARNING")
     view = demo_view.View(quiet=as_json, pictured=picture is not None)

@@ -34,7 +34,7 @@ def opened() -> House:
     "--threads", type=click.IntRange(1, 256), help="Steps at a time [OTO_WORKER_THREADS]."
 )
 def worker(*, name: str, threads: int | None) -> None:
-    """Take steps of jobs until SIGTERM, which lets running steps finish."""
+    """Take steps of jobs until SIGTERM; running steps finish."""
     from workers.app import app  # noqa: PLC0415 - reads where the broker is
 
     house = opened()
@@ -75,7 +75,7 @@ def stream() -> None:
 
 @stream.command()
 def prices() -> None:
-    """Keep the latest price of every symbol that jobs trade in Redis, until SIGTERM."""
+    """Keep the latest prices that jobs need in Redis, until SIGTERM."""
     house = opened()
     stopping = stopped_by_signals()
     store = TickStore(redis_client(house.urls.redis_url, ANSWER_WITHIN_S))
@@ -92,7 +92,7 @@ def prices() -> None:
 
 @stream.command()
 def orders() -> None:
-    """Bring the reports of every trading user's orders into the ledger, until SIGTERM."""
+    """Bring the reports of orders into the ledger, until SIGTERM."""
     house = opened()
     stopping = stopped_by_signals()
     streamer = OrderStreamer(
@@ -113,7 +113,10 @@ def orders() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port [OTO_FLOWER_PORT].")
 def flower(*, host: str, port: int | None) -> None:
-    """Show workers and tasks in a browser, behind a password, until SIGTERM."""
+    """Show workers and tasks in a browser, until SIGTERM.
+
+    The user is `oto`; without OTO_FLOWER_PASSWORD a new password is shown.
+    """
     from workers.app import app  # noqa: PLC0415 - reads where the broker is
 
     house = opened()

@@ -6,26 +6,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 import click
 
 from oto.application.refresh import refresh_catalog
-from oto.bootstrap import House, plain, simulator_file
+from oto.bootstrap import House, NotRunningError, plain, simulator_file
 from oto.domain.errors import ExchangeError
 from oto.infrastructure import servers
 from oto.infrastructure.database import schema
 from oto.infrastructure.logs import configure_logging
+from oto.infrastructure.redis_store.beats import ORDERS, SWEEP
 from oto.infrastructure.settings import Exchange, Settings, load_settings
 from workers.supervisor import Program, Supervisor, stopped_by_signals
 
 SIMULATOR_STATE = "simulator-state.json"
 SIMULATOR_USERS = "sim-credentials.json"
-_READY_WITHIN_S = 20.0
+_READY_WITHIN_S = 30.0
 
 
-class NotReadyError(Exception):
+class NotReadyError(NotRunningError):
     """A part of the system did not come up."""
 
 
@@ -52,6 +54,29 @@ class System:
 
     house: House
     supervisor: Supervisor
+    began_at: datetime
+
+    def wait_until_ready(self, most_s: float = _READY_WITHIN_S) -> None:
+        """Wait until the streams, a worker and beat have given signs of life.
+
+        Raises:
+            NotReadyError: one of them does not.
+        """
+        deadline = time.monotonic() + most_s
+        while late := self._late():
+            if time.monotonic() > deadline:
+                raise NotReadyError(f"No sign of life from {', '.join(late)} in {most_s:g} s.")
+            self.supervisor.watch()
+            time.sleep(0.05)
+
+    def _late(self) -> list[str]:
+        beats = self.house.beats
+        found = {
+            "the price-streamer": self.house.ticks.last_beat(),
+            "the order-streamer": beats.last(ORDERS),
+            "beat and a worker": beats.last(SWEEP),
+        }
+        return [name for name, at in found.items() if at is None or at < self.began_at]
 
 
 @contextmanager
@@ -62,7 +87,7 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
         ServersError: an embedded server cannot be started.
         NotReadyError: the simulator does not come up.
     """
-    settings = plan.settings
+    settings, began_at = plan.settings, datetime.now(UTC)
     with ExitStack() as stack:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.enter_context(
@@ -90,7 +115,7 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
                 supervisor.start(program)
         say("streams, worker and beat are started")
         try:
-            yield System(house, supervisor)
+            yield System(house, supervisor, began_at)
         finally:
             # The exchange outlives those who trade on it.
             supervisor.stop([one for one in supervisor.pids if one != "simulator"])
@@ -143,7 +168,11 @@ def _start_simulator(supervisor: Supervisor, home: Path, arguments: tuple[str, .
     help="Trade on a simulated exchange of this machine, or on the real one [OTO_EXCHANGE].",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="How many."
+    "--workers",
+    type=click.IntRange(1, 32),
+    default=1,
+    show_default=True,
+    help="How many processes.",
 )
 @click.option("--flower/--no-flower", default=True, show_default=True, help="Run Flower too.")
 @click.option(
@@ -153,9 +182,10 @@ def _start_simulator(supervisor: Supervisor, home: Path, arguments: tuple[str, .
     help="Options of `oto sim serve` for the simulated exchange.",
 )
 def up(*, simulated: bool | None, workers: int, flower: bool, simulator_options: str) -> None:
-    """Run the whole system until Ctrl-C: servers, streams, workers, beat, Flower.
+    """Run the whole system until Ctrl-C.
 
-    Jobs go on where they were. Everything it keeps is in the home folder (OTO_HOME).
+    Servers, the simulated exchange unless --live, streams, workers, beat and Flower. Jobs go on
+    where they were. Everything it keeps is in the home folder (OTO_HOME).
     """
     settings = load_settings()
     if simulated is not None:

@@ -37,8 +37,11 @@ from oto.simulator.settings import PartialFillPolicy
 from tests.builders import rules
 from tests.properties.pure_orders import Order
 
-LATEST_S = 12
-"""How late a lost request may still arrive and a read may lag: less than what is waited for."""
+LATE_S = 8
+"""How late a lost request may still have its effect."""
+
+LAG_S = 8
+"""How far reads may lag; both together are less than what the loop allows (matching.SETTLING)."""
 
 MOST_TURNED_AWAY = MOST_REFUSED_EXITS - 1
 """How many writes may be turned away: after some refused exits the loop asks a human."""
@@ -154,10 +157,10 @@ class PureExchange:
         """Let reads, or those of past orders only, show what is so now for some seconds."""
         if past_only:
             self._frozen_past = self._frozen_past or self.shown()
-            self._in(LATEST_S, self._thaw_past)
+            self._in(LAG_S, self._thaw_past)
         elif self._frozen is None and self._frozen_past is None:
             self._frozen = self.shown()
-            self._in(LATEST_S, self._thaw)
+            self._in(LAG_S, self._thaw)
 
     def catch_up(self) -> None:
         """Do what is due by now."""
@@ -211,7 +214,7 @@ class PureExchange:
             case Answer.LOST_AFTER:
                 effect()
             case Answer.LATE:
-                self._in(LATEST_S, effect)
+                self._in(LATE_S, effect)
         raise OutcomeUnknownError("no answer came")
 
     def _read(self) -> None:

@@ -86,28 +86,34 @@ class OneUser:
         return self.exchange
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is so after the faults have stopped."""
+
+    market_trades: bool
+    reports_come: bool
+
+    @property
+    def wish(self) -> Wish:
+        # No target is reached in a market that does not trade.
+        return Wish.RUN if self.market_trades and self.reports_come else Wish.STOP
+
+
 class TradingLoop(RuleBasedStateMachine):
     """One job over several cycles, in virtual time."""
 
     @initialize(
         policy=st.sampled_from(PartialFillPolicy),
-        reports_at_the_end=st.booleans(),
-        last_wish=st.sampled_from([Wish.RUN, Wish.STOP]),
+        ending=st.builds(Ending, st.booleans(), st.booleans()),
     )
-    def begin(
-        self,
-        policy: PartialFillPolicy,
-        reports_at_the_end: bool,  # noqa: FBT001 - Hypothesis calls it by name
-        last_wish: Wish,
-    ) -> None:
+    def begin(self, policy: PartialFillPolicy, ending: Ending) -> None:
         self.world = World()
         self.exchange = PureExchange(self.world.now, policy)
         self.ledger = MemoryLedger(State(JOB))
         user = OneUser(self.exchange)
         world = self.world
         self.advance = Advance(self.ledger, world, user, world, world, world)
-        self.reports_at_the_end = reports_at_the_end
-        self.last_wish = last_wish
+        self.ending = ending
         self.executed: dict[OrderId, Decimal] = {}
 
     @property
@@ -296,7 +302,7 @@ class TradingLoop(RuleBasedStateMachine):
     def calm_down(self) -> None:
         self.exchange.calm_down()
         self.ledger.commits_left = None
-        self.wish(self.last_wish)
+        self.wish(self.ending.wish)
 
     def done(self) -> bool:
         cycle = self.state.unfinished
@@ -307,11 +313,11 @@ class TradingLoop(RuleBasedStateMachine):
 
     def let_the_market_trade(self) -> None:
         """Fill what crosses, and report it if the stream works."""
-        for order in self.live():
+        for order in self.live() if self.ending.market_trades else ():
             buys = order.side is Side.BUY
             if order.price >= self.world.ask if buys else order.price <= self.world.bid:
                 self.exchange.fill(order, order.remaining, self.price_for(order))
-        if self.reports_at_the_end:
+        if self.ending.reports_come:
             self.deliver_every_report()
 
     def check_the_end(self) -> None:

@@ -16,10 +16,10 @@ def db() -> None:
 @db.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def upgrade(*, as_json: bool) -> None:
-    """Apply the migrations that are missing; without any it changes nothing.
+    """Apply the migrations that are missing.
 
-    Works on OTO_DATABASE_URL, else on the embedded server, which runs for the moment if `oto up`
-    does not. `oto up` does this by itself.
+    Without any it changes nothing. Works on OTO_DATABASE_URL, else on the embedded server, which
+    runs for the moment if `oto up` does not. `oto up` does this by itself.
     """
     with servers_for_now() as (house, _):
         before = schema.current_revision(house.engine)
@@ -43,7 +43,7 @@ def upgrade(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def status(ctx: click.Context, *, as_json: bool) -> None:
-    """Tell which schema the database has and which one this program needs.
+    """Tell whether the schema is the one that this program needs.
 
     The exit code is 0 if they are the same.
     """

@@ -23,10 +23,10 @@ _NAMES = tuple(check.name for check in all_checks(Looks()))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, *, names: tuple[str, ...], as_json: bool) -> None:
-    """Check the system within 10 s, and say what to do about what is wrong.
+    """Check the system, and say what to do about what is wrong.
 
     Looks at settings, database, schema, Redis, master keys, exchange, clock, both streams, workers,
-    beat, and at users who need you. The exit code is 0 if nothing failed.
+    beat, and at users who need you, for 10 s at most. The exit code is 0 if nothing failed.
     """
     configure_logging(json=False, level="CRITICAL")
     with closing(Looks()) as looks:

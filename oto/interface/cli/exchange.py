@@ -49,10 +49,11 @@ def probe(
     symbol: str | None,
     as_json: bool,
 ) -> None:
-    """Make every read once and say how each went; nothing is placed or cancelled.
+    """Make every read once, and say how each went.
 
-    Private reads are made only with --credentials. Without a connection, behind a firewall's page
-    or after the session's end the rest is not tried. The exit code is 0 if all went well.
+    Nothing is placed or cancelled. Private reads are made only with --credentials. Without a
+    connection, behind a firewall's page or after the session's end the rest is not tried. The exit
+    code is 0 if all went well.
     """
     configure_logging(json=False, level="WARNING")
     credentials = load_credentials(file, user) if file else None

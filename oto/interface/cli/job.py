@@ -139,7 +139,7 @@ def list_(*, name: str | None, every: bool, as_json: bool) -> None:
 )
 @_JSON
 def show(*, job_id: int, log: int, as_json: bool) -> None:
-    """Show one job: target, progress, state, wear, the unfinished cycle and the newest cycles.
+    """Show one job and its newest cycles.
 
     Wear counts what was bought less what was received; dust counts as worn, and tokens of an
     unfinished cycle at the best bid.
@@ -164,10 +164,10 @@ def show(*, job_id: int, log: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each change.")
 @click.pass_context
 def watch(ctx: click.Context, *, job_ids: tuple[int, ...], as_json: bool) -> None:
-    """Follow jobs until none of them is active; without numbers those that are active now.
+    """Follow jobs until none of them is active.
 
-    In a terminal a table that moves, else a line for each change. The exit code is 1 if a job
-    failed or needs a human.
+    Without numbers those that are active now. In a terminal a table that moves, else a line for
+    each change. The exit code is 1 if a job failed or needs a human.
     """
     with house_running() as house:
         chosen = [house.jobs.view(JobId(job_id)) for job_id in job_ids]
@@ -212,22 +212,22 @@ def _wishing(name: str, wish: Wish, told: str) -> None:
 _wishing(
     "pause",
     Wish.PAUSE,
-    "Pause jobs: the open buy is cancelled, what was bought is sold, then they stand still until "
-    "`oto job resume`.\n\nWith --wait it tells whether each is flat or what it still holds, and "
+    "Pause jobs until `oto job resume`.\n\nThe open buy is cancelled and what was bought is sold, "
+    "then they stand still. With --wait it tells whether each is flat or what it still holds, and "
     "exits with 1 if one is not paused.",
 )
 _wishing(
     "resume",
     Wish.RUN,
-    "Let jobs go on that are paused or needed a human; what was wrong is looked at anew.\n\nA job "
+    "Let jobs go on that are paused or needed a human.\n\nWhat was wrong is looked at anew. A job "
     "that was stopped while it held tokens is taken up again to sell them, if named by number.",
 )
 _wishing(
     "stop",
     Wish.STOP,
-    "End jobs: the open buy is cancelled, what was bought is sold, and they do not go on.\n\nWith "
-    "--wait it tells whether each is flat or what it still holds, and exits with 1 if one has not "
-    "ended.",
+    "End jobs before their targets.\n\nThe open buy is cancelled, and what was bought is sold. "
+    "With --wait it tells whether each is flat or what it still holds, and exits with 1 if one has "
+    "not ended.",
 )
 
 

@@ -39,7 +39,7 @@ Live trading with {name} means:
 
 @click.group()
 def user() -> None:
-    """Keep the exchange accounts that jobs trade for, and their sessions.
+    """Keep the users that jobs trade for, and their sessions.
 
     The first steps: `oto user add ann`, then `oto user login ann`, then `oto job start --help`.
     """
@@ -52,7 +52,7 @@ user.add_command(balance)
 @click.argument("name")
 @_JSON
 def add(*, name: str, as_json: bool) -> None:
-    """Add a user called NAME: a name of your own for one exchange account."""
+    """Add the user NAME: your name for one exchange account."""
     with house_for_now() as house:
         added = house.users.add(name)
     if as_json:
@@ -64,7 +64,7 @@ def add(*, name: str, as_json: bool) -> None:
 @user.command(name="list")
 @_JSON
 def list_(*, as_json: bool) -> None:
-    """List the users: since when a session is stored, and whether live trading is acknowledged."""
+    """List the users, and since when each is logged in."""
     with house_for_now() as house:
         rows = [_shown(one) for one in house.users.all()]
     if not rows and not as_json:
@@ -82,12 +82,13 @@ def list_(*, as_json: bool) -> None:
 @click.option("--entry", help="Which user of a file that holds several; the first, if not given.")
 @_JSON
 def login(*, name: str, file: Path, entry: str | None, as_json: bool) -> None:
-    """Store a logged-in session for the user NAME, sealed, in the place of the one before.
+    """Store a logged-in session for the user NAME, sealed.
 
-    Takes a request copied from the browser as cURL (for bash or cmd), header lines, a HAR export,
-    or JSON as `oto sim serve --credentials` writes it. To copy one: open the developer tools of a
-    logged-in browser, choose a request under Network whose address holds /bapi/ and /private/, and
-    copy it as cURL. The file must be readable for yourself only (chmod 600).
+    It takes the place of the one before. Reads a request copied from the browser as cURL (for bash
+    or cmd), header lines, a HAR export, or JSON as `oto sim serve --credentials` writes it. To copy
+    one: open the developer tools of a logged-in browser, choose a request under Network whose
+    address holds /bapi/ and /private/, and copy it as cURL. The file must be readable for yourself
+    only (chmod 600).
 
     The session is tried at once; one that the exchange says is over is not stored.
     """
@@ -113,9 +114,10 @@ def login(*, name: str, file: Path, entry: str | None, as_json: bool) -> None:
 @user.command()
 @click.argument("name")
 def logout(*, name: str) -> None:
-    """Forget the stored session of the user NAME; the browser's own stays logged in.
+    """Forget the stored session of the user NAME.
 
-    Refused while jobs of the user are active: they could not sell what they hold.
+    The browser's own stays logged in. Refused while jobs of the user are active: they could not
+    sell what they hold.
     """
     with house_for_now() as house:
         account = house.users.named(name)
@@ -132,9 +134,9 @@ def logout(*, name: str) -> None:
 @user.command()
 @click.argument("name")
 def remove(*, name: str) -> None:
-    """Remove the user NAME, who never traded, with the stored session.
+    """Remove the user NAME, who never traded.
 
-    Users with jobs stay: the ledger needs them.
+    The stored session goes too. Users with jobs stay: the ledger needs them.
     """
     with house_for_now() as house:
         house.users.remove(name)
@@ -145,7 +147,7 @@ def remove(*, name: str) -> None:
 @click.argument("name")
 @click.option("--i-understand", is_flag=True, help="Do not ask; needed where nobody can type.")
 def acknowledge(*, name: str, i_understand: bool) -> None:
-    """Read what live trading means for the user NAME, and accept it.
+    """Read what live trading means, and accept it for NAME.
 
     Asks to type the user's name. Trading on the simulator needs no acknowledgement.
     """

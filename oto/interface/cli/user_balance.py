@@ -69,10 +69,11 @@ class Wallets:
 @click.option("--watch", is_flag=True, help="Show it anew every 5 s until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch one line a time.")
 def balance(*, name: str | None, watch: bool, as_json: bool) -> None:
-    """Show what the user NAME holds, or every user: funding, spot, earn, and Alpha tokens.
+    """Show what the user NAME holds, or every user.
 
-    Reads the exchange and stores what it says. If it does not answer, what was stored last is
-    shown with its age. Tokens are valued at the best bid, else at the price in the token list.
+    USDT in funding, spot and earn, and Alpha tokens. Reads the exchange and stores what it says. If
+    it does not answer, what was stored last is shown with its age. Tokens are valued at the best
+    bid, else at the price in the token list.
     """
     with house_for_now() as house:
         users = house.users.all() if name is None else [house.users.named(name)]

@@ -157,7 +157,20 @@ def test_a_cycle_is_not_flat_while_an_order_of_it_is_or_may_be_open(state: LegSt
         event_id=3,
     )
 
+    assert nothing_left.phase is CyclePhase.EXITING
     assert event_of(with_exit(nothing_left, state), rules()) is None
+
+
+def test_a_cycle_is_not_flat_before_all_its_fills_are_told() -> None:
+    cycle = with_exit(exiting_cycle())
+    cycle = seen(cycle, EXIT_ID, OrderStatus.FILLED, quantity="88.10", executed="88.10")
+
+    dust_left = with_conclusions(cycle.with_leg(with_fill(cycle.exits[0], fill("88", event_id=3))))
+    all_told = with_conclusions(
+        dust_left.with_leg(with_fill(dust_left.exits[0], fill("0.10", event_id=4)))
+    )
+
+    assert (dust_left.phase, all_told.phase) == (CyclePhase.EXITING, CyclePhase.SETTLED)
 
 
 def test_a_parked_cycle_is_settled_if_what_it_holds_is_only_dust() -> None:

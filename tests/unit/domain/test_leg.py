@@ -65,6 +65,11 @@ def test_a_final_state_stays_whatever_comes_late(state: LegState, status: OrderS
     assert seen(leg(state=state), order(status)).state is state
 
 
+@pytest.mark.parametrize("state", [LegState.PLANNED, LegState.SENDING, LegState.UNKNOWN])
+def test_an_order_that_nobody_has_accepted_or_adopted_keeps_its_state(state: LegState) -> None:
+    assert seen(leg(state=state), order(OrderStatus.FILLED, "88.11")).state is state
+
+
 @pytest.mark.parametrize("state", LegState)
 def test_a_status_that_nobody_documented_raises(state: LegState) -> None:
     with pytest.raises(StrangeStatusError, match="order 101 stands in a status"):
