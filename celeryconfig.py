@@ -12,7 +12,7 @@ task_serializer = "json"
 accept_content = ["json"]
 task_create_missing_queues = False
 task_default_queue = "trading"
-task_queues = {"trading": {}, "market": {}, "maintenance": {}}
+task_queues: dict[str, dict[str, str]] = {"trading": {}, "market": {}, "maintenance": {}}
 task_routes = {
     "trading.*": {"queue": "trading"},
     "market.*": {"queue": "market"},

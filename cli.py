@@ -1,20 +1,21 @@
 """The `oto` command: the house's commands, and beside them the processes' and the simulator's."""
 
-from oto.interface.cli import main
-from oto.simulator.cli import sim
-from workers import bench_loop, demo, processes, system
+from oto.interface.cli import COMMANDS, main
+from oto.interface.cli.lazy import LazyCommands
 
-for command in (
-    sim,
-    processes.worker,
-    processes.beat,
-    processes.stream,
-    processes.flower,
-    system.up,
-    demo.demo,
-):
-    main.add_command(command)
-main.commands["bench"].add_command(bench_loop.loop)  # type: ignore[attr-defined]
+main.commands = LazyCommands(
+    {
+        **COMMANDS,
+        "beat": "workers.processes:beat",
+        "bench": "workers.bench_loop:bench",
+        "demo": "workers.demo:demo",
+        "flower": "workers.processes:flower",
+        "sim": "oto.simulator.cli:sim",
+        "stream": "workers.processes:stream",
+        "up": "workers.system:up",
+        "worker": "workers.processes:worker",
+    }
+)
 
 __all__ = ["main"]
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from oto.application.advance_job import Advance
+from oto.domain.errors import SentenceError
 from oto.infrastructure import servers
 from oto.infrastructure.alpha.public import PublicAlpha
 from oto.infrastructure.clock import SystemClock
@@ -34,7 +35,7 @@ SIMULATOR_FILE = "simulator.json"
 """Where a running simulator of this home writes its URLs."""
 
 
-class NotRunningError(Exception):
+class NotRunningError(SentenceError):
     """Something that must run does not; the message says what to start."""
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 import click
 
 from oto.infrastructure.logs import configure_logging
+from oto.interface.cli.bench import bench
 from oto.interface.cli.numbers import DECIMAL
 from oto.interface.cli.output import Row, print_rows
 from workers.demo import Wanted, demonstrate
@@ -88,3 +89,6 @@ def _processes(result: Result) -> list[Row]:
         }
         for name, one in sorted(result.used.items())
     ]
+
+
+bench.add_command(loop)

@@ -147,11 +147,17 @@ def upgrade() -> None:
         sa.Column("lease_owner", sa.Text(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "reason IS NULL OR reason IN ('ACCOUNT_BUSY', 'AMBIGUOUS', 'CROSSED_BOOK', 'FAULT', 'FIREWALLED', 'HALTED', 'IMPOSSIBLE_ORDER', 'LOW_BALANCE', 'NOT_ACKNOWLEDGED', 'NOT_TRADING', 'NO_CREDENTIALS', 'NO_FINGERPRINT', 'PARKED', 'RATE_LIMITED', 'REFUSED', 'RESTRICTED', 'RULES_UNKNOWN', 'SESSION_OVER', 'STALE_PRICE', 'SYMBOL_HELD', 'TERMS', 'UNAVAILABLE', 'UNKNOWN_ANSWER', 'UNRESOLVED', 'VERIFICATION', 'WIDE_SPREAD', 'ZOMBIE_BOOK')",
+            "reason IS NULL OR reason IN ('ACCOUNT_BUSY', 'AMBIGUOUS', 'CROSSED_BOOK', "
+            "'FAULT', 'FIREWALLED', 'HALTED', 'IMPOSSIBLE_ORDER', 'LOW_BALANCE', "
+            "'NOT_ACKNOWLEDGED', 'NOT_TRADING', 'NO_CREDENTIALS', 'NO_FINGERPRINT', "
+            "'PARKED', 'RATE_LIMITED', 'REFUSED', 'RESTRICTED', 'RULES_UNKNOWN', "
+            "'SESSION_OVER', 'STALE_PRICE', 'SYMBOL_HELD', 'TERMS', 'UNAVAILABLE', "
+            "'UNKNOWN_ANSWER', 'UNRESOLVED', 'VERIFICATION', 'WIDE_SPREAD', 'ZOMBIE_BOOK')",
             name=op.f("ck_jobs_reason"),
         ),
         sa.CheckConstraint(
-            "state IN ('completed', 'draft', 'failed', 'needs_human', 'paused', 'running', 'stopped', 'waiting')",
+            "state IN ('completed', 'draft', 'failed', 'needs_human', 'paused', 'running', "
+            "'stopped', 'waiting')",
             name=op.f("ck_jobs_state"),
         ),
         sa.CheckConstraint(
@@ -214,11 +220,19 @@ def upgrade() -> None:
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lost_reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "lost_reason IS NULL OR lost_reason IN ('ACCOUNT_BUSY', 'AMBIGUOUS', 'CROSSED_BOOK', 'FAULT', 'FIREWALLED', 'HALTED', 'IMPOSSIBLE_ORDER', 'LOW_BALANCE', 'NOT_ACKNOWLEDGED', 'NOT_TRADING', 'NO_CREDENTIALS', 'NO_FINGERPRINT', 'PARKED', 'RATE_LIMITED', 'REFUSED', 'RESTRICTED', 'RULES_UNKNOWN', 'SESSION_OVER', 'STALE_PRICE', 'SYMBOL_HELD', 'TERMS', 'UNAVAILABLE', 'UNKNOWN_ANSWER', 'UNRESOLVED', 'VERIFICATION', 'WIDE_SPREAD', 'ZOMBIE_BOOK')",
+            "lost_reason IS NULL OR lost_reason IN ('ACCOUNT_BUSY', 'AMBIGUOUS', "
+            "'CROSSED_BOOK', 'FAULT', 'FIREWALLED', 'HALTED', 'IMPOSSIBLE_ORDER', "
+            "'LOW_BALANCE', 'NOT_ACKNOWLEDGED', 'NOT_TRADING', 'NO_CREDENTIALS', "
+            "'NO_FINGERPRINT', 'PARKED', 'RATE_LIMITED', 'REFUSED', 'RESTRICTED', "
+            "'RULES_UNKNOWN', 'SESSION_OVER', 'STALE_PRICE', 'SYMBOL_HELD', 'TERMS', "
+            "'UNAVAILABLE', 'UNKNOWN_ANSWER', 'UNRESOLVED', 'VERIFICATION', 'WIDE_SPREAD', "
+            "'ZOMBIE_BOOK')",
             name=op.f("ck_cycles_lost"),
         ),
         sa.CheckConstraint(
-            "phase IN ('abandoned', 'absent', 'bought', 'cancelling', 'cancelling_sell', 'exiting', 'open', 'parked', 'planned', 'refused', 'sending', 'settled', 'unknown')",
+            "phase IN ('abandoned', 'absent', 'bought', 'cancelling', 'cancelling_sell', "
+            "'exiting', 'open', 'parked', 'planned', 'refused', 'sending', 'settled', "
+            "'unknown')",
             name=op.f("ck_cycles_phase"),
         ),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_cycles_job_id_jobs")),
@@ -269,7 +283,8 @@ def upgrade() -> None:
         sa.Column("clean_reads", sa.Integer(), nullable=False),
         sa.CheckConstraint("kind IN ('exit', 'pending', 'working')", name=op.f("ck_orders_kind")),
         sa.CheckConstraint(
-            "state IN ('absent', 'cancelling', 'discarded', 'ended', 'filled', 'inactive', 'live', 'planned', 'refused', 'sending', 'unknown')",
+            "state IN ('absent', 'cancelling', 'discarded', 'ended', 'filled', 'inactive', "
+            "'live', 'planned', 'refused', 'sending', 'unknown')",
             name=op.f("ck_orders_state"),
         ),
         sa.CheckConstraint(

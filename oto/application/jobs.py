@@ -8,6 +8,7 @@ from typing import Protocol
 
 from oto.application.ports import Dispatcher, Wake
 from oto.domain import money, points
+from oto.domain.errors import SentenceError
 from oto.domain.job import (
     ACTIVE,
     FINISHED,
@@ -45,11 +46,11 @@ _GRANTED: Mapping[Wish, frozenset[JobState]] = {
 _BPS = Decimal(10_000)
 
 
-class JobNotStartedError(ValueError):
+class JobNotStartedError(SentenceError, ValueError):
     """The job cannot be started; the message says why and what to do."""
 
 
-class JobNotChangedError(ValueError):
+class JobNotChangedError(SentenceError, ValueError):
     """The job cannot do what is wished; the message says why and what to do."""
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from oto.domain.account import AlphaHolding, AssetWallets
 from oto.domain.cycle import Cycle
 from oto.domain.decisions import View
+from oto.domain.errors import SentenceError
 from oto.domain.events import EventKind
 from oto.domain.job import Job, JobEvent, JobId, Reason, UserId
 from oto.domain.leg import Leg, LegFill
@@ -30,7 +31,7 @@ class FencedError(Exception):
     """Another turn has taken the job over; nothing of this one may be written any more."""
 
 
-class LedgerUnavailableError(Exception):
+class LedgerUnavailableError(SentenceError):
     """The database cannot be reached or broke off; whether the last write took is not known."""
 
 

@@ -37,7 +37,11 @@ class RefusalReason(Enum):
     INVALID_PRICE_OR_AMOUNT = "the exchange did not accept the price or the amount"
 
 
-class ExchangeError(Exception):
+class SentenceError(Exception):
+    """Its text is a sentence for a person: what is wrong, and what to do."""
+
+
+class ExchangeError(SentenceError):
     """Something between us and the exchange went wrong."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
+from oto.domain.errors import SentenceError
 from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.copied_curl import header_lines
 
@@ -21,7 +22,7 @@ _HOW = (
 )
 
 
-class PastedError(ValueError):
+class PastedError(SentenceError, ValueError):
     """What was pasted is not a whole login; the message shows none of its values."""
 
 

@@ -6,8 +6,10 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from oto.domain.errors import SentenceError
 
-class PrivateFileError(ValueError):
+
+class PrivateFileError(SentenceError, ValueError):
     """The file is open to others or not text; the message says what to do."""
 
 

@@ -27,6 +27,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from oto.domain.errors import SentenceError
 from oto.infrastructure.alpha.client import checked_base_url
 
 PREFIX = "OTO_"
@@ -34,7 +35,7 @@ _FILE = ".env"
 _SQLALCHEMY_DRIVER = "postgresql+psycopg"
 
 
-class SettingsError(ValueError):
+class SettingsError(SentenceError, ValueError):
     """A variable is unknown or its value is wrong; the message names it and shows no value."""
 
 

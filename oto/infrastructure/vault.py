@@ -10,6 +10,7 @@ import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
+from oto.domain.errors import SentenceError
 from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.alpha.sealed import Sealed
 from oto.infrastructure.private_file import PrivateFileError, read_private
@@ -21,7 +22,7 @@ _TOKEN = re.compile(rb"gAAAA[0-9A-Za-z_-]+={0,2}")
 _SHORTEST_TOKEN = 100
 
 
-class VaultError(Exception):
+class VaultError(SentenceError):
     """A login cannot be opened or a master key cannot be used; the message says what to do."""
 
 

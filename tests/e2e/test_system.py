@@ -252,7 +252,7 @@ def _dumped_tables(url: str) -> str:
         found = [
             row[0]
             for (name,) in names
-            for row in connection.execute(f'SELECT t::text FROM "{name}" t').fetchall()  # type: ignore[arg-type]
+            for row in connection.execute(f'SELECT t::text FROM "{name}" t').fetchall()
         ]
     return "\n".join(found)
 

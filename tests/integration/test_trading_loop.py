@@ -55,7 +55,7 @@ def test_a_job_buys_its_target_ends_flat_and_the_ledger_equals_the_exchange(loop
 
 def test_a_counted_target_needs_less_of_a_token_with_a_multiplier(loop: Loop) -> None:
     loop.exchange.control(f"symbols/{AITECH}", {"token": {"mulPoint": 4}})
-    loop.start(target=Target(TargetKind.COUNTED, Decimal(40)), order_size=Decimal(20))
+    loop.start(target=Target(TargetKind.COUNTED, Decimal(40)), order_size="20")
     with loop.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE tokens SET multiplier = 4")
 
@@ -67,7 +67,7 @@ def test_a_counted_target_needs_less_of_a_token_with_a_multiplier(loop: Loop) ->
 
 def test_a_target_in_points_counts_what_the_day_had_before(loop: Loop) -> None:
     target = Target(TargetKind.POINTS, Decimal(5), Amount(Decimal(20)), day_of(loop.clock.now()))
-    loop.start(target=target, order_size=Decimal(20))
+    loop.start(target=target, order_size="20")
 
     done = loop.until("completed")
 

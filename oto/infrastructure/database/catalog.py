@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models import JobRow, TokenRow
+from oto.domain.errors import SentenceError
 from oto.domain.market import Symbol, SymbolRules
 from oto.domain.tokens import TokenInfo
 from oto.infrastructure.database import mapping
@@ -17,7 +18,7 @@ from oto.infrastructure.database.states import ACTIVE_STATES
 _QUOTE = "USDT"
 
 
-class UnknownTokenError(LookupError):
+class UnknownTokenError(SentenceError, LookupError):
     """The exchange lists no such token, or several of that name."""
 
 

@@ -12,6 +12,7 @@ from models import CycleRow, EventRow, JobRow, TokenRow, UserRow
 from oto.application.jobs import JobNotChangedError, JobNotStartedError
 from oto.application.ports import Wake
 from oto.domain.cycle import Cycle
+from oto.domain.errors import SentenceError
 from oto.domain.events import EventKind
 from oto.domain.job import (
     Job,
@@ -36,7 +37,7 @@ from oto.infrastructure.database.states import ACTIVE_STATES
 from oto.infrastructure.database.work import progress_of
 
 
-class UnknownJobError(LookupError):
+class UnknownJobError(SentenceError, LookupError):
     """There is no job of that number."""
 
 

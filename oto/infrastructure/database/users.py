@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from models import BalanceRow, CredentialRow, CycleRow, JobRow, UserRow
 from oto.domain.account import AlphaHolding, AssetWallets
+from oto.domain.errors import SentenceError
 from oto.domain.job import UserId
 from oto.infrastructure.database.cycles import FINISHED_PHASES
 from oto.infrastructure.database.states import ACTIVE_STATES
@@ -21,15 +22,15 @@ from oto.infrastructure.database.work import save_holding, save_wallets
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # as the database demands it
 
 
-class UnknownUserError(LookupError):
+class UnknownUserError(SentenceError, LookupError):
     """There is no user of that name."""
 
 
-class UserNotAddedError(ValueError):
+class UserNotAddedError(SentenceError, ValueError):
     """A user of that name cannot be added; the message says why."""
 
 
-class UserInUseError(ValueError):
+class UserInUseError(SentenceError, ValueError):
     """The user cannot be removed: the ledger needs them."""
 
 

@@ -4,8 +4,10 @@ ServersError                 they cannot be started, or ended before they were a
 └── AlreadyRunningError      another process runs them on the same folder
 """
 
+from oto.domain.errors import SentenceError
 
-class ServersError(Exception):
+
+class ServersError(SentenceError):
     """The embedded servers cannot run; the message is for a person and says what to do."""
 
 

@@ -1,55 +1,12 @@
-"""The `oto` command: one group per noun."""
+"""The `oto` command: one group per noun, each loaded when it is used."""
 
 import errno
+import sys
 
 import click
-import redis
 
-from oto.application.jobs import JobNotChangedError, JobNotStartedError
-from oto.application.ports import LedgerUnavailableError
-from oto.bootstrap import NotRunningError
-from oto.domain.errors import ExchangeError
-from oto.infrastructure.database.catalog import UnknownTokenError
-from oto.infrastructure.database.jobs import UnknownJobError
-from oto.infrastructure.database.users import (
-    UnknownUserError,
-    UserInUseError,
-    UserNotAddedError,
-)
-from oto.infrastructure.pasted import PastedError
-from oto.infrastructure.private_file import PrivateFileError
-from oto.infrastructure.servers import ServersError
-from oto.infrastructure.settings import SettingsError
-from oto.infrastructure.vault import VaultError
-from oto.interface.cli.bench import bench
-from oto.interface.cli.db import db
-from oto.interface.cli.doctor import doctor
-from oto.interface.cli.exchange import exchange
-from oto.interface.cli.house import SchemaNotCurrentError
-from oto.interface.cli.job import job
-from oto.interface.cli.user import user
-
-# Errors that say to a person what is wrong and what to do.
-SENTENCES = (
-    ExchangeError,
-    OSError,
-    SettingsError,
-    VaultError,
-    PastedError,
-    PrivateFileError,
-    ServersError,
-    NotRunningError,
-    LedgerUnavailableError,
-    UnknownUserError,
-    UserInUseError,
-    UserNotAddedError,
-    UnknownTokenError,
-    UnknownJobError,
-    JobNotStartedError,
-    JobNotChangedError,
-    SchemaNotCurrentError,
-    redis.RedisError,
-)
+from oto.domain.errors import SentenceError
+from oto.interface.cli.lazy import LazyCommands
 
 _INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
@@ -63,8 +20,8 @@ class OneSentenceGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(_INTERRUPTED)
-        except SENTENCES as error:
-            if ctx.params.get("debug") or _pipe_closed(error):
+        except Exception as error:
+            if ctx.params.get("debug") or not _is_for_a_person(error):
                 raise
             sentence = one_sentence(error)
         raise click.ClickException(sentence)
@@ -73,6 +30,16 @@ class OneSentenceGroup(click.Group):
 def one_sentence(error: Exception) -> str:
     """Say what went wrong, in one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _is_for_a_person(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return not _pipe_closed(error)
+    # Only what has been loaded can have raised.
+    redis = sys.modules.get("redis")
+    return isinstance(error, SentenceError) or (
+        redis is not None and isinstance(error, redis.RedisError)
+    )
 
 
 def _pipe_closed(error: Exception) -> bool:
@@ -87,5 +54,14 @@ def main(*, debug: bool) -> None:
     del debug  # read by the group
 
 
-for command in (bench, db, doctor, exchange, job, user):
-    main.add_command(command)
+COMMANDS = {
+    "bench": "oto.interface.cli.bench:bench",
+    "db": "oto.interface.cli.db:db",
+    "doctor": "oto.interface.cli.doctor:doctor",
+    "exchange": "oto.interface.cli.exchange:exchange",
+    "job": "oto.interface.cli.job:job",
+    "user": "oto.interface.cli.user:user",
+}
+"""Where each command is, as `module:name`."""
+
+main.commands = LazyCommands(COMMANDS)

@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 from oto.application.ports import LedgerUnavailableError
 from oto.bootstrap import House, open_house
+from oto.domain.errors import SentenceError
 from oto.infrastructure import servers
 from oto.infrastructure.database import schema
 from oto.infrastructure.database.ledger import reachable
@@ -16,7 +17,7 @@ from oto.infrastructure.settings import Settings, load_settings
 _ATTACH_WITHIN_S = 20.0
 
 
-class SchemaNotCurrentError(Exception):
+class SchemaNotCurrentError(SentenceError):
     """The database's schema is not the one that this program needs."""
 
 
