@@ -25,6 +25,20 @@ _SECONDS = 600.0
 @click.option(
     "--workers", type=click.IntRange(1, 8), default=1, show_default=True, help="How many processes."
 )
+@click.option(
+    "--match-delay-ms",
+    type=click.IntRange(0, 10_000),
+    default=250,
+    show_default=True,
+    help="From order to match; as captured once.",
+)
+@click.option(
+    "--report-delay-ms",
+    type=click.IntRange(0, 10_000),
+    default=160,
+    show_default=True,
+    help="From event to report; as captured once.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def loop(
     *,
@@ -33,6 +47,8 @@ def loop(
     order_size: Decimal,
     speed: Decimal,
     workers: int,
+    match_delay_ms: int,
+    report_delay_ms: int,
     as_json: bool,
 ) -> None:
     """Trade many users at once, and measure the trading loop.
@@ -52,6 +68,7 @@ def loop(
         seed=1,
         seconds=_SECONDS,
         workers=workers,
+        delays_ms=(match_delay_ms, report_delay_ms),
     )
     result = demonstrate(wanted, View(quiet=True))
     figures, processes = _figures(result), _processes(result)

@@ -41,7 +41,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to demonstrate; `seconds` is how long the jobs may take."""
+    """What to demonstrate; `seconds` is how long the jobs may take.
+
+    `delays_ms` are the exchange's own: from an order to its match, from an event to its report.
+    """
 
     users: int
     volume: Decimal
@@ -53,7 +56,7 @@ class Wanted:
     seed: int
     seconds: float
     workers: int = 1
-    faults: Path | None = None
+    delays_ms: tuple[int, int] = (0, 0)
 
     @property
     def symbol(self) -> str:
@@ -202,6 +205,8 @@ def _simulator_arguments(wanted: Wanted, home: Path) -> tuple[str, ...]:
         f"--market={wanted.market}",
         f"--speed={wanted.speed}",
         f"--seed={wanted.seed}",
+        f"--match-delay-ms={wanted.delays_ms[0]}",
+        f"--report-delay-ms={wanted.delays_ms[1]}",
     ]
     if wanted.tape is not None:
         arguments += [

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import sys
 import warnings
 
 import click
@@ -17,6 +18,7 @@ from workers.supervisor import end_with_supervisor, stopped_by_signals
 
 _LOOK_EVERY_S = 0.5
 _QUEUES = "trading,market,maintenance"
+_SWITCH_S = 0.0005
 _FLOWER_USER = "oto"
 
 
@@ -25,6 +27,9 @@ def opened() -> House:
     house = open_house()
     configure_logging(json=house.settings.log_json, level=house.settings.log_level)
     end_with_supervisor()
+    # These processes wait for answers in many threads: each answer would wait up to 5 ms for the
+    # interpreter.
+    sys.setswitchinterval(_SWITCH_S)
     return house
 
 

@@ -45,10 +45,10 @@ from oto.domain.decisions import (
     Sleep,
     Unpark,
 )
-from oto.domain.errors import ExchangeError, OutcomeUnknownError
+from oto.domain.errors import ExchangeError, OutcomeUnknownError, RefusedError
 from oto.domain.events import EventKind
 from oto.domain.job import NEEDS_HUMAN, JobEvent, Reason
-from oto.domain.leg import Leg, LegEvent, LegState
+from oto.domain.leg import Leg, LegEvent, LegKind, LegState
 from oto.domain.orders import LimitOrder, OrderId, OtoOrder
 from oto.domain.risk.verdict import Approved
 
@@ -270,7 +270,10 @@ class _Turn:
         with self._open() as work:
             if (cycle := work.cycle) is not None:
                 current = _current(cycle.legs, leg)
-                work.save(placing.all_legs(cycle, current, LegEvent.REFUSE))
+                # An exit that was only turned away for now says nothing against the next.
+                refused = isinstance(error, RefusedError) or leg.kind is not LegKind.EXIT
+                event = LegEvent.REFUSE if refused else LegEvent.DISCARD
+                work.save(placing.all_legs(cycle, current, event))
                 work.note(EventKind.REFUSED, why=trouble(error).reason, detail=str(error))
             work.forget_account()
 

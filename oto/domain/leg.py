@@ -53,7 +53,7 @@ class LegState(Enum):
     ABSENT = "absent"
     """Proven never to have reached the exchange."""
     DISCARDED = "discarded"
-    """Planned and never sent."""
+    """Never sent, or turned away for now: nothing was placed."""
 
 
 OPEN = frozenset({LegState.INACTIVE, LegState.LIVE, LegState.CANCELLING})
@@ -92,6 +92,8 @@ _S, _E = LegState, LegEvent
 TRANSITIONS: Mapping[tuple[LegState, LegEvent], LegState] = {
     (_S.PLANNED, _E.SEND): _S.SENDING,
     (_S.PLANNED, _E.DISCARD): _S.DISCARDED,
+    # It was turned away for now, or not sent at all: the same may be tried again.
+    (_S.SENDING, _E.DISCARD): _S.DISCARDED,
     (_S.SENDING, _E.ACCEPT): _S.LIVE,
     (_S.SENDING, _E.HOLD): _S.INACTIVE,
     (_S.SENDING, _E.REFUSE): _S.REFUSED,

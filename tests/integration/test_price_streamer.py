@@ -302,6 +302,7 @@ def test_an_outage_of_redis_is_logged_once_and_outlasted(
         wait_until(at_work.store.last_beat)
         assert len(server.peers) == 1
         assert at_work.streamer.running
+        wait_until(lambda: "ticks_written_again" in events(logs))
     assert events(logs).count("ticks_not_written") == 1
     assert events(logs).count("ticks_written_again") == 1
 

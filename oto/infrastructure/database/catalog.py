@@ -78,7 +78,7 @@ class Catalog:
             raise UnknownTokenError(f"Several tokens are called {name}: use one of {ids}.")
         if not rows:
             raise UnknownTokenError(
-                f"The exchange lists no token {name}; `oto token list` has all."
+                f"The exchange lists no token {name}: give its Alpha id, such as ALPHA_971."
             )
         return _listed(rows[0])
 

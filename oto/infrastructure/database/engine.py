@@ -3,8 +3,9 @@
 import msgspec
 from sqlalchemy import Engine, create_engine
 
-_POOL = 8
-_OVERFLOW = 24
+# As many as a worker has threads: a connection beyond the pool costs its log-in each time.
+_POOL = 16
+_OVERFLOW = 8
 _STATEMENT_MS = 15_000
 _LOCK_MS = 10_000
 _IDLE_MS = 30_000
