@@ -23,7 +23,7 @@ _SECONDS = 600.0
 @click.option("--order-size", type=DECIMAL, default="20", show_default=True, help="USDT a cycle.")
 @click.option("--speed", type=DECIMAL, default="5", show_default=True, help="Market time per time.")
 @click.option(
-    "--workers", type=click.IntRange(1, 8), default=1, show_default=True, help="How many processes."
+    "--workers", type=click.IntRange(1, 8), default=2, show_default=True, help="How many processes."
 )
 @click.option(
     "--match-delay-ms",
