@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine
 
@@ -12,6 +13,13 @@ from tests.simulated import Exchange, running, silent_plan
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_no_other_test() -> Iterator[None]:
+    """Commands set up the logs of their process, which in tests is everyone's."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
