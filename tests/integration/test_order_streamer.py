@@ -13,8 +13,9 @@ from oto.domain.cycle import CyclePhase
 from oto.domain.job import JobState, Reason
 from oto.infrastructure.redis_store.beats import Beats
 from oto.infrastructure.redis_store.latency import Latencies
+from tests.integration.test_trading_loop import new_report
 from tests.loop import Loop, running_loop
-from tests.simulated import AITECH, PLACE_OTO, Exchange, oto_body, payment
+from tests.simulated import PLACE_OTO, Exchange, oto_body, payment
 from workers.order_streamer import OrderStreamer
 
 pytestmark = pytest.mark.integration
@@ -109,31 +110,18 @@ def test_a_strangers_order_changes_nothing(loop: Loop) -> None:
     assert len(loop.cycles()) == 1
 
 
-@pytest.mark.usefixtures("streamer")
 def test_a_report_of_an_order_that_was_called_absent_calls_for_a_human(loop: Loop) -> None:
     loop.exchange.fault("answer_lost_after", endpoint="place_oto", count=1)
-    loop.exchange.fault("report_dropped", count=2)
-    loop.book("0.20000000", "0.30000000")
-    loop.market.bid, loop.market.ask = "0.22690000", "0.22700000"
-    started(loop)
+    loop.start()
     loop.turn()
     with loop.engine.begin() as connection:
         connection.execute(text("UPDATE orders SET state = 'absent', planned_at = now()"))
         connection.execute(text("UPDATE cycles SET phase = 'absent'"))
 
-    order = loop.exchange.orders()[0]
-    headers = loop.exchange.add_user("ann", funding="1000")
-    loop.exchange.post(
-        "/bapi/defi/v1/private/alpha-trade/order/cancel",
-        headers,
-        {"orderId": order["order_id"], "symbol": AITECH},
-    )
+    report = new_report(loop.exchange.orders()[0], loop)
+    loop.ledger.take_report(loop.user_id, report, loop.clock.now())
 
-    def stopped() -> bool:
-        loop.exchange.step(50)
-        return loop.view().job.state is JobState.NEEDS_HUMAN
-
-    eventually(stopped)
+    assert loop.view().job.state is JobState.NEEDS_HUMAN
     assert loop.view().job.reason is Reason.AMBIGUOUS
 
 
