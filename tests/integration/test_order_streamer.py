@@ -2,15 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import fakeredis
 import pytest
 from sqlalchemy import text
 
-from oto.application.ports import Wake
+from oto.application.ports import Ledger, Wake
 from oto.domain.cycle import CyclePhase
-from oto.domain.job import JobState, Reason
+from oto.domain.job import JobState, Reason, UserId
 from oto.infrastructure.redis_store.beats import Beats
 from oto.infrastructure.redis_store.latency import Latencies
 from tests.integration.test_trading_loop import new_report
@@ -27,6 +28,22 @@ def loop(database_url: str, exchange: Exchange) -> Iterator[Loop]:
         yield made
 
 
+SUBSCRIBED = threading.Event()
+
+
+class Noticing:
+    """The ledger, and a sign that the stream is subscribed: it reconciles then."""
+
+    def __init__(self, loop: Loop) -> None:
+        SUBSCRIBED.clear()
+        self.take_report = loop.ledger.take_report
+        self._wake_after_gap = loop.ledger.wake_after_gap
+
+    def wake_after_gap(self, user_id: UserId) -> Sequence[Wake]:
+        SUBSCRIBED.set()
+        return self._wake_after_gap(user_id)
+
+
 @pytest.fixture
 def streamer(loop: Loop) -> Iterator[OrderStreamer]:
     """An order-streamer that runs from the first job on."""
@@ -35,7 +52,7 @@ def streamer(loop: Loop) -> Iterator[OrderStreamer]:
         loop.exchange.ws,
         alpha_of=lambda _: loop.exchanges.alpha,
         trading=loop.users.trading,
-        ledger=loop.ledger,
+        ledger=cast("Ledger", Noticing(loop)),
         dispatcher=loop.wakes,
         latencies=Latencies(redis),
         beats=Beats(redis),
@@ -55,7 +72,7 @@ def eventually(holds: Callable[[], bool], within_s: float = 10) -> None:
 
 def listens(loop: Loop) -> bool:
     health = loop.exchange.http.get("/sim/health").json()
-    return bool(health["sockets"])
+    return bool(health["sockets"]) and SUBSCRIBED.is_set()
 
 
 def started(loop: Loop) -> None:
