@@ -77,16 +77,20 @@ def install() -> int:
     if STAMP.exists() and STAMP.read_text() == wanted:
         return 0
     print("Installing into .venv (once; about half a minute) ...", flush=True)
-    for attempt in (install_with_uv, install_with_pip):
+    shutil.rmtree(VENV, ignore_errors=True)
+    trouble = install_with_uv()
+    if trouble is not None:
+        print("It cannot be done with uv; trying pip now, which takes longer ...", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)
-        if attempt():
-            STAMP.write_text(wanted)
-            return 0
-    print(
-        "Could not install. Are the Python package registry and either pip or ensurepip there?\n"
-        "On Debian: apt-get install python3-venv, then run this again."
-    )
-    return 1
+        if not install_with_pip():
+            print(
+                f"uv: {trouble}\n"
+                "Could not install. Are the Python package registry and either pip or ensurepip "
+                "there?\nOn Debian: apt-get install python3-venv, then run this again."
+            )
+            return 1
+    STAMP.write_text(wanted)
+    return 0
 
 
 def fingerprint() -> str:
@@ -96,14 +100,25 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def install_with_uv() -> bool:
+def install_with_uv() -> str | None:
+    """Return why it cannot be done; None if it is."""
     uv = find_uv()
+    if uv is None:
+        return "neither on PATH nor to be had with pip"
     environment = os.environ | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(VENV)}
-    return (
-        uv is not None
-        and succeeds([uv, "venv", "-q", "--python", sys.executable, str(VENV)], environment)
-        and succeeds([uv, "pip", "install", "-q", *what_to_install()], environment)
-    )
+    for command in (
+        [uv, "venv", "-q", "--python", sys.executable, str(VENV)],
+        [uv, "pip", "install", "-q", *what_to_install()],
+    ):
+        try:
+            done = subprocess.run(
+                command, env=environment, check=False, text=True, capture_output=True
+            )
+        except OSError as error:
+            return str(error)
+        if done.returncode:
+            return done.stderr.strip() or f"ended with {done.returncode}"
+    return None
 
 
 def find_uv() -> str | None:
@@ -128,12 +143,10 @@ def what_to_install() -> list[str]:
     return ["-e", f"{ROOT}[dev]", "-c", str(ROOT / "constraints.txt")]
 
 
-def succeeds(
-    command: list[str], environment: dict[str, str] | None = None, *, quiet: bool = False
-) -> bool:
+def succeeds(command: list[str], *, quiet: bool = False) -> bool:
     output = subprocess.DEVNULL if quiet else None
     try:
-        return subprocess.call(command, env=environment, stdout=output, stderr=output) == 0
+        return subprocess.call(command, stdout=output, stderr=output) == 0
     except OSError as error:
         print(f"{command[0]}: {error}")
         return False
