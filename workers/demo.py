@@ -102,28 +102,37 @@ def demonstrate(wanted: Wanted, view: demo_view.View) -> Result:
 
 
 def _trade(wanted: Wanted, system: System, view: demo_view.View) -> Result:
-    house, stopping = system.house, stopped_by_signals()
+    house = system.house
     system.wait_until_ready()
     view.say("all of them are ready")
     jobs = [_start(wanted, house, f"sim-{number}") for number in range(1, wanted.users + 1)]
     house.latencies.clear()
     before = usage.of_children(system.supervisor.pids)
     began = time.monotonic()
-    deadline = began + wanted.seconds
+    tick = _watch(system, view, jobs, wanted.seconds)
+    seconds = time.monotonic() - began
+    used = usage.since(before, usage.of_children(system.supervisor.pids))
+    return _result(house, jobs, wanted, tick, used=used, seconds=seconds)
+
+
+def _watch(
+    system: System, view: demo_view.View, jobs: Sequence[JobId], most_s: float
+) -> Tick | None:
+    """Show the jobs until they have ended or their time is over; return the last tick."""
+    house, stopping, tick = system.house, stopped_by_signals(), None
+    began = time.monotonic()
     with view.live():
         while True:
             views = house.jobs.views(job_ids=jobs)[::-1]
-            view.show(views, _tick(house, views), time.monotonic() - began)
+            tick, seconds = _tick(house, views) or tick, time.monotonic() - began
+            view.show(views, tick, seconds)
             if all(one.job.state not in ACTIVE for one in views):
-                break
-            if stopping.is_set() or time.monotonic() > deadline:
+                return tick
+            if stopping.is_set() or seconds > most_s:
                 _end(house, jobs)
-                break
+                return tick
             system.supervisor.watch()
             stopping.wait(_LOOK_EVERY_S)
-    seconds = time.monotonic() - began
-    used = usage.since(before, usage.of_children(system.supervisor.pids))
-    return _result(house, jobs, wanted, used=used, seconds=seconds)
 
 
 def _start(wanted: Wanted, house: House, name: str) -> JobId:
@@ -162,6 +171,7 @@ def _result(
     house: House,
     jobs: Sequence[JobId],
     wanted: Wanted,
+    tick: Tick | None,
     *,
     used: dict[str, usage.Usage],
     seconds: float,
@@ -183,6 +193,7 @@ def _result(
     time.sleep(2 * _LOOK_EVERY_S)  # the processes send their samples twice a second
     return Result(
         jobs=views,
+        tick=_tick(house, views) or tick,
         audited=audit(truth, ledgers),
         refused=counts.get("refused", 0),
         unknown=counts.get("lost", 0),
@@ -270,7 +281,7 @@ def demo(
     view = demo_view.View(quiet=as_json, pictured=picture is not None)
     seconds = float(minutes) * _SECONDS
     result = demonstrate(Wanted(**wanted, seconds=seconds), view)
-    view.summarise(result.jobs, result.audited, seconds=result.seconds, flat=result.flat)
+    view.summarise(result)
     if picture is not None:
         view.save_picture(picture, "oto demo")
     if as_json:

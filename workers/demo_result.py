@@ -6,7 +6,10 @@ from typing import Any
 
 from oto.application.audit import Audit
 from oto.domain.job import JobState
+from oto.domain.tick import Tick
+from oto.domain.wear import Wear
 from oto.infrastructure.database.jobs import JobView
+from oto.interface.cli import job_view
 from workers import usage
 
 STAGES = ("frame_to_tick", "tick_to_post", "report_to_ledger", "step")
@@ -14,9 +17,10 @@ STAGES = ("frame_to_tick", "tick_to_post", "report_to_ledger", "step")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How it went."""
+    """How it went; all jobs trade the token of the tick, the last that there was."""
 
     jobs: Sequence[JobView]
+    tick: Tick | None
     audited: Audit
     refused: int
     unknown: int
@@ -47,7 +51,7 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "jobs": [_job_json(job) for job in self.jobs],
+            "jobs": [_job_json(job, self.tick) for job in self.jobs],
             "orders": {
                 "placed": self.audited.placed,
                 "refused": self.refused,
@@ -71,9 +75,16 @@ class Result:
         }
 
 
-def _job_json(view: JobView) -> dict[str, Any]:
+def worn(view: JobView, tick: Tick | None) -> Wear:
+    """Return a job's wear with what it still holds marked at the bid, else the listed price."""
+    bids = {} if tick is None or tick.bid is None else {view.job.symbol: tick.bid.price}
+    return job_view.worn(view, job_view.price_of(view, bids))
+
+
+def _job_json(view: JobView, tick: Tick | None) -> dict[str, Any]:
     """Return one job as `--json` shows it."""
-    bps = view.wear.bps_half_up()
+    cost = worn(view, tick)
+    bps = cost.bps_half_up()
     return {
         "user": view.user,
         "token": view.token.ticker if view.token is not None else view.job.symbol,
@@ -81,7 +92,7 @@ def _job_json(view: JobView) -> dict[str, Any]:
         "bought_usdt": f"{view.progress.bought:f}",
         "counted_usdt": f"{view.progress.counted:f}",
         "cycles": view.finished,
-        "wear_usdt": f"{view.wear.cost:f}",
+        "wear_usdt": f"{cost.cost:f}",
         "wear_bps": None if bps is None else f"{bps:f}",
         "state": view.job.state.value,
         "reason": None if view.job.reason is None else view.job.reason.value,

@@ -14,13 +14,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from oto.application.audit import Audit
 from oto.domain import money
 from oto.domain.job import JobState
 from oto.domain.tick import Tick
 from oto.infrastructure.database.jobs import JobView
 from oto.interface.cli import job_view
 from oto.interface.cli.output import console, usdt
+from workers.demo_result import Result, worn
 
 _STYLES = {
     JobState.COMPLETED: "green",
@@ -48,7 +48,6 @@ class View:
         self._recorder = _recorder() if pictured else None
         self._live: Live | None = None
         self._said_at = -_PLAIN_EVERY_S
-        self._tick: Tick | None = None
         self._drew_halfway = False
 
     def say(self, step: str) -> None:
@@ -66,7 +65,7 @@ class View:
 
     def show(self, jobs: Sequence[JobView], tick: Tick | None, seconds: float) -> None:
         """Show how the jobs stand; all of them trade the token of the tick."""
-        self._tick, when = tick or self._tick, f"{seconds:.0f} s"
+        when = f"{seconds:.0f} s"
         if self._live is not None:
             self._live.update(table(jobs, tick, when))
         elif not self._quiet and seconds - self._said_at >= _PLAIN_EVERY_S:
@@ -77,18 +76,16 @@ class View:
             self._drew_halfway = True
             self._recorder.print(table(jobs, tick, when))
 
-    def summarise(
-        self, jobs: Sequence[JobView], audited: Audit, *, seconds: float, flat: bool
-    ) -> None:
+    def summarise(self, result: Result) -> None:
         """Say how it ended."""
-        cycles = sum(job.finished for job in jobs)
-        bought = sum((job.progress.bought for job in jobs), Decimal(0))
-        self._print(table(jobs, self._tick, f"{seconds:.1f} s"))
+        audited, seconds = result.audited, result.seconds
+        bought = sum((job.progress.bought for job in result.jobs), Decimal(0))
+        self._print(table(result.jobs, result.tick, f"{seconds:.1f} s"))
         for line in (
-            f"{cycles} cycles, {usdt(bought)} USDT bought in {seconds:.1f} s.",
+            f"{result.cycles} cycles, {usdt(bought)} USDT bought in {seconds:.1f} s.",
             f"{audited.placed} orders placed, {audited.duplicates} of them twice.",
             f"{audited.orphans} orders unknown to the ledger.",
-            "Every user is flat." if flat else "Not every user is flat.",
+            "Every user is flat." if result.flat else "Not every user is flat.",
             "The ledger equals the exchange's own record, order by order and fill by fill."
             if audited.equal
             else "The ledger differs from the exchange's own record:",
@@ -137,8 +134,7 @@ def table(jobs: Sequence[JobView], tick: Tick | None, when: str) -> Table:
 
 
 def _cells(job: JobView, tick: Tick | None) -> tuple[RenderableType, ...]:
-    bids = {} if tick is None or tick.bid is None else {job.job.symbol: tick.bid.price}
-    cost = job_view.worn(job, job_view.price_of(job, bids))
+    cost = worn(job, tick)
     bps = cost.bps_half_up()
     return (
         job.user,

@@ -9,11 +9,14 @@ import pytest
 from rich.console import Console
 
 from oto.application.audit import Audit
-from oto.domain import money
+from oto.domain import money, wear
+from oto.domain.cycle import CyclePhase
 from oto.domain.job import Job, JobId, JobState, Progress, Reason, UserId
+from oto.domain.tick import Tick
 from oto.domain.wear import Wear
 from oto.infrastructure.database.jobs import JobView
-from tests.builders import AT, SYMBOL, VOLUME, tick, token
+from tests.builders import AT, SYMBOL, VOLUME, bought_cycle, tick, token
+from workers.demo_result import Result
 from workers.demo_view import View, table
 
 pytestmark = pytest.mark.unit
@@ -39,6 +42,21 @@ def view(user: str = "sim-1", bought: str = "60", **changes: object) -> JobView:
         epoch=9,
         in_turn=False,
     )
+
+
+def result(*jobs: JobView, **changes: object) -> Result:
+    ended = Result(
+        jobs=jobs,
+        tick=tick(),
+        audited=EQUAL,
+        refused=0,
+        unknown=0,
+        latency_ms={},
+        cpu_ms_per_cycle=1,
+        used={},
+        seconds=2,
+    )
+    return replace(ended, **changes)  # type: ignore[arg-type]
 
 
 def drawn(*jobs: JobView, width: int = 80) -> str:
@@ -70,7 +88,7 @@ def test_the_picture_shows_halfway_and_the_end_and_loads_nothing(
     shown, file = View(quiet=True, pictured=True), tmp_path / "demo.svg"
     for bought in ("20", "60", "80"):
         shown.show([view(bought=bought)], tick(), 1)
-    shown.summarise([view(bought="100")], EQUAL, seconds=2, flat=True)
+    shown.summarise(result(view(bought="100")))
 
     shown.save_picture(file, "oto demo")
 
@@ -86,9 +104,9 @@ def test_the_picture_shows_halfway_and_the_end_and_loads_nothing(
 
 
 def test_what_differs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    audited = replace(EQUAL, differences=("order 7: only the exchange has it",))
+    audited = replace(EQUAL, open_orders=1, differences=("order 7: only the exchange has it",))
 
-    View(quiet=False).summarise([view()], audited, seconds=2, flat=False)
+    View(quiet=False).summarise(result(view(), audited=audited))
 
     text = capsys.readouterr().out
     assert "Not every user is flat." in text
@@ -104,3 +122,24 @@ def test_without_a_terminal_lines_come_now_and_then(capsys: pytest.CaptureFixtur
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["0", "6"]
     assert lines[1].endswith("sim-1  26.00 USDT  running")
+
+
+@pytest.mark.parametrize(
+    ("prices", "cost", "bps"),
+    [(tick(bid="0.22690"), "0.0108", "5.40"), (None, "0.0020", "1.00")],
+    ids=["at-the-bid", "at-the-listed-price"],
+)
+def test_what_is_parked_is_worth_the_same_in_the_table_and_in_json(
+    prices: Tick | None, cost: str, bps: str
+) -> None:
+    """Bought for 20.00097 USDT, and 88.10119 tokens of it are still there."""
+    cycle = replace(bought_cycle(), phase=CyclePhase.PARKED)
+    held = replace(view(bought="20.00097"), cycle=cycle, wear=wear.of_cycle(cycle))
+
+    (job,) = result(held, tick=prices).as_json()["jobs"]
+    out = io.StringIO()
+    Console(file=out, width=80).print(table([held], prices, "9 s"))
+
+    assert (f"{Decimal(job['wear_usdt']):.4f}", job["wear_bps"]) == (cost, bps)
+    assert f"{cost}  {bps}" in out.getvalue()
+    assert job["parked"] == f"{cycle.exposure:f}"
