@@ -274,8 +274,3 @@ def _is_flat(cycle: Cycle, rules: SymbolRules) -> bool:
     if not (cycle.fills_complete and all(leg.final for leg in cycle.legs)):
         return False
     return not sellable_floor(cycle, rules, rules.price_floor(cycle.average_buy_price_floor))
-
-
-def open_value_floor(cycle: Cycle, bid: Price, quote_decimals: int) -> Amount:
-    """Return what the held base would bring at a price, before the fee."""
-    return money.amount_floor(bid, Quantity(max(cycle.exposure, _NO_BASE)), quote_decimals)

@@ -1,11 +1,9 @@
 """Volume points: what the exchange gives for a UTC day's counted volume (PROTOCOL §6)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from oto.domain.money import Amount
-
-_DAY = timedelta(days=1)
 
 
 def volume_points_floor(counted: Amount) -> int:
@@ -25,7 +23,3 @@ def day_of(moment: datetime) -> date:
 
 def day_began_at(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def day_ends_at(day: date) -> datetime:
-    return day_began_at(day) + _DAY

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from oto.domain import money
 from oto.domain.cycle import Cycle
-from oto.domain.money import Amount, Price, Quantity
+from oto.domain.money import Amount, Quantity
 
 _BPS = Decimal(10_000)
 _NOTHING = Amount(Decimal(0))
@@ -28,10 +28,6 @@ class Wear:
     def cost(self) -> Decimal:
         """What trading took so far, as if what is left were worth nothing."""
         return self.spent - self.received
-
-    def cost_marked(self, bid: Price) -> Decimal:
-        """Return the cost with what is left marked at a bid, rounded to 8 decimals, halves up."""
-        return self.cost - money.half_up_to(bid * self.base_left, 8)
 
     def bps_half_up(self, decimals: int = 2) -> Decimal | None:
         """Return the cost in basis points of what was spent; None before the first fill."""

@@ -132,7 +132,7 @@ def test_without_a_terminal_lines_come_now_and_then(capsys: pytest.CaptureFixtur
 def test_what_is_parked_is_worth_the_same_in_the_table_and_in_json(
     prices: Tick | None, cost: str, bps: str
 ) -> None:
-    """Bought for 20.00097 USDT, and 88.10119 tokens of it are still there."""
+    """Bought for 20.00097 USDT, and 88.101189 tokens of it are still there."""
     cycle = replace(bought_cycle(), phase=CyclePhase.PARKED)
     held = replace(view(bought="20.00097"), cycle=cycle, wear=wear.of_cycle(cycle))
 

@@ -7,7 +7,7 @@ import pytest
 
 from oto.domain import cycle as cycles
 from oto.domain import money, placing
-from oto.domain.cycle import Cycle, CycleEvent, CyclePhase, event_of, open_value_floor
+from oto.domain.cycle import Cycle, CycleEvent, CyclePhase, event_of
 from oto.domain.leg import LegEvent, LegKind, LegState, with_fill
 from oto.domain.orders import OrderStatus
 from tests import builders
@@ -216,11 +216,6 @@ def test_a_cycle_that_seems_to_have_sold_more_than_it_bought_can_sell_nothing() 
 
     assert cycle.exposure == -10
     assert cycles.sellable_floor(cycle, rules(), money.price("0.227")) == 0
-    assert open_value_floor(cycle, money.price("0.227"), 8) == 0
-
-
-def test_what_is_held_is_valued_at_the_bid() -> None:
-    assert open_value_floor(bought_cycle(), money.price("0.2269"), 8) == Decimal("19.99015978")
 
 
 def test_legs_are_found_by_order_id_and_by_their_place() -> None:

@@ -49,8 +49,7 @@ def test_a_day_is_utc_wherever_the_moment_was_noted() -> None:
     assert points.day_of(datetime(2026, 1, 1, 20, tzinfo=new_york)) == date(2026, 1, 2)
 
 
-def test_a_day_lasts_from_midnight_to_midnight() -> None:
+def test_a_day_begins_at_midnight_utc() -> None:
     day = date(2026, 2, 28)
 
     assert points.day_began_at(day) == datetime(2026, 2, 28, tzinfo=UTC)
-    assert points.day_ends_at(day) == points.day_began_at(date(2026, 3, 1))

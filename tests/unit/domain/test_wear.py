@@ -90,11 +90,11 @@ def test_the_captured_sequence_of_reports_is_met_to_the_last_digit() -> None:
     assert cost.base_left == Decimal("0.003044")
 
 
-def test_what_is_held_lowers_the_cost_once_it_is_marked() -> None:
+def test_what_is_held_is_worth_nothing_until_it_is_sold() -> None:
     cost = wear.of_cycle(bought_cycle())
 
     assert cost.cost == Decimal("20.00097")
-    assert cost.cost_marked(money.price("0.22690")) == Decimal("0.01081022")
+    assert cost.base_left == Decimal("88.101189")
 
 
 def test_nothing_spent_has_no_rate() -> None:
