@@ -133,6 +133,11 @@ class Account:
         self.funding.free = _NOTHING
         return swept
 
+    def redeem_from_earn(self) -> None:
+        """Move back what was swept, as the account's owner does."""
+        self.funding.free += self.earn.free
+        self.earn.free = _NOTHING
+
     def receive(self, asset: str, quantity: Quantity) -> None:
         self.token(asset).free += quantity
 

@@ -16,7 +16,7 @@ from oto.domain import money
 from oto.domain.orders import Side
 from oto.simulator import control_input, strict_json
 from oto.simulator.control_input import COUNTERS, BadControlError, Body
-from oto.simulator.liquidity import RecordedBook
+from oto.simulator.liquidity import RecordedBook, SyntheticBook
 from oto.simulator.refusals import Refusal
 from oto.simulator.simulation import Simulation
 from oto.simulator.tape import TapeTrade
@@ -26,8 +26,9 @@ Act = Callable[[Request, Body], Any]
 
 _SLICE_MS = 60_000
 
+_OF_BOOKS = frozenset({"crossed_per_mille", "depth_usdt", "zombie_per_mille"})
 _WALLETS = ("funding", "spot", "earn")
-_FLAGS = ("terms_accepted", "session_live")
+_FLAGS = ("terms_accepted", "session_live", "redeem")
 
 
 def routes(simulation: Simulation) -> list[Route]:
@@ -37,6 +38,7 @@ def routes(simulation: Simulation) -> list[Route]:
     return [
         Route("/sim/health", in_json(control.health), methods=["GET"]),
         Route("/sim/truth", control.truth, methods=["GET"]),
+        Route("/sim/posts", in_json(control.posts), methods=["GET"]),
         Route("/sim/step", control.step, methods=["POST"]),
         Route("/sim/accounts", in_json(control.accounts), methods=["GET"]),
         Route("/sim/accounts/{name}", in_json(control.set_account), methods=["POST"]),
@@ -88,6 +90,9 @@ class _Control:
         self._simulation.catch_up()
         return Response(truth_bytes(self._exchange), media_type="application/json")
 
+    def posts(self, _: Request, __: Body) -> Any:  # noqa: ANN401
+        return [asdict(post) for post in self._exchange.posts]
+
     async def step(self, request: Request) -> Response:
         """Move a stepped clock, in slices so that a long step does not deafen the server."""
         try:
@@ -110,7 +115,10 @@ class _Control:
         return {"users": [one.credentials() for one in self._exchange.accounts.values()]}
 
     def set_account(self, request: Request, body: Body) -> Any:  # noqa: ANN401
-        """Create an account, or set its wallets (free amounts), terms and session."""
+        """Create an account, or set its wallets (free amounts), terms and session.
+
+        `redeem` moves what is in earn to funding.
+        """
         name = request.path_params["name"]
         known = {one.name: one for one in self._exchange.accounts.values()}
         held = {key: control_input.held(body[key], key) for key in _WALLETS if key in body}
@@ -122,6 +130,8 @@ class _Control:
             getattr(account, key).free = free
         for asset, free in tokens.items():
             account.token(asset).free = free
+        if flags.pop("redeem", False):
+            account.redeem_from_earn()
         for key, value in flags.items():
             setattr(account, key, value)
         return account.credentials()
@@ -147,8 +157,11 @@ class _Control:
         settings = self._exchange.settings
         for name, value in found.items():
             setattr(self._exchange if name in COUNTERS else settings, name, value)
-        if found.keys() & {"zombie_per_mille", "crossed_per_mille"}:
-            for market in self._exchange.markets.values():
+        for market in self._exchange.markets.values():
+            liquidity = market.matcher.liquidity
+            if "depth_usdt" in found and isinstance(liquidity, SyntheticBook):
+                liquidity.reshape(settings.book)
+            if found.keys() & _OF_BOOKS:
                 self._simulation.settlement.move_book(market)
         return asdict(settings)
 

@@ -28,6 +28,7 @@ _NUMBERS = {
     "fee_millionths": 1_000_000,
     "zombie_per_mille": 1_000,
     "crossed_per_mille": 1_000,
+    "depth_usdt": 10**9,
 }
 _DELAYS = frozenset({"match_delay_ms", "report_delay_ms"})
 COUNTERS = frozenset({"last_event_id", "last_list_id"})

@@ -48,6 +48,16 @@ class Reported:
 Emission = Traded | BookMoved | Reported
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One placement that arrived, whatever became of it; its symbol is "" if unreadable."""
+
+    at_ms: int
+    endpoint: str
+    user: str
+    symbol: str
+
+
 class Exchange:
     """Everything that the exchange knows; what happens in it is in `trading` and `playing`."""
 
@@ -57,6 +67,7 @@ class Exchange:
         self.faults = FaultBox(seed)
         self.now_ms = self.start_ms = start_ms
         self.outbox: list[Emission] = []
+        self.posts: list[Post] = []
         self.accounts: dict[str, Account] = {}
         self.orders: dict[tuple[Symbol, int], Order] = {}
         self._orders_of: dict[str, list[Order]] = {}

@@ -75,6 +75,11 @@ class SyntheticBook:
     def refill_ms(self) -> int | None:
         return self._shape.refill_ms
 
+    def reshape(self, shape: BookShape) -> None:
+        """Look otherwise from now on; what was taken stays taken."""
+        self._shape = shape
+        self._orders_at.cache_clear()
+
     def levels(self, side: Side) -> Iterator[Level]:
         for tick in self._ticks_of(side):
             left = self._left(side, tick)

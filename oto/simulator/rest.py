@@ -23,6 +23,7 @@ from oto.simulator.answers import (
     web_page,
 )
 from oto.simulator.calls import Answer, Call, Endpoint, read_json
+from oto.simulator.exchange import Post
 from oto.simulator.faults import REST_FAULTS, FaultKind
 from oto.simulator.refusals import Code, Refusal
 from oto.simulator.simulation import Simulation
@@ -86,6 +87,7 @@ ROUTES: dict[tuple[str, str], Endpoint] = {
     ("PUT", f"{_TRADE}/userDataStream"): calls_orders.listen_key,
     ("POST", f"{_TRADE}/stream/get-listen-key"): calls_orders.listen_key,
 }
+_PLACEMENTS = frozenset({calls_orders.place, calls_orders.place_oto})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,9 @@ class Bapi:
         caller = self._caller(request)
         name = endpoint.__name__
         user = caller.name if caller else ""
+        if endpoint in _PLACEMENTS:
+            symbol = _symbol_in(request.body)
+            exchange.posts.append(Post(exchange.now_ms, name, user, symbol))
         fault = exchange.faults.strike(REST_FAULTS, name, user, exchange.now_ms)
         if fault is not None:
             if fault.kind is FaultKind.ANSWER_LOST_BEFORE:
@@ -201,6 +206,14 @@ def _check_session(caller: Account | None, headers: Headers) -> None:
         raise Refusal(Code.SESSION_EXPIRED)
     if _cookies_of(headers).get("cr00", caller.csrf_seed) != caller.csrf_seed:
         raise Refusal(Code.SESSION_EXPIRED)
+
+
+def _symbol_in(raw: bytes) -> str:
+    try:
+        body = read_json(raw)
+        return f"{body['baseAsset']}{body['quoteAsset']}"
+    except (Refusal, KeyError, TypeError):
+        return ""
 
 
 def _success(answer: Answer) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How the simulated exchange behaves where the real one differs from day to day."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from oto.simulator.liquidity import BookShape
@@ -37,6 +37,14 @@ class Settings:
     zombie_per_mille: int = 20
     crossed_per_mille: int = 20
     book: BookShape = field(default_factory=BookShape)
+
+    @property
+    def depth_usdt(self) -> int:
+        return self.book.depth_usdt
+
+    @depth_usdt.setter
+    def depth_usdt(self, much: int) -> None:
+        self.book = replace(self.book, depth_usdt=much)
 
     def next_match_delay(self) -> int:
         return _take_turn(self.match_delay_ms)

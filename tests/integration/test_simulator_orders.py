@@ -458,6 +458,32 @@ def test_a_sweep_to_earn_moves_idle_money_and_loses_none(exchange: Exchange) -> 
     assert (row["funding"]["free"], row["earn"]["free"]) == ("0", "1000")
 
 
+def test_what_was_swept_to_earn_comes_back_when_it_is_redeemed(exchange: Exchange) -> None:
+    exchange.add_user()
+    exchange.fault("swept_to_earn", user="ann")
+
+    exchange.control("accounts/ann", {"redeem": True})
+
+    account = exchange.truth()["accounts"][0]
+    assert (account["funding"]["free"], account["earn"]["free"]) == ("1000", "0")
+
+
+def test_every_placement_that_arrives_is_noted_whatever_becomes_of_it(exchange: Exchange) -> None:
+    headers = exchange.add_user()
+    exchange.set_book(AITECH, asks=[["0.23", "30"]], bids=BIDS)
+    place_oto(exchange, headers, "0.23", "50", "0.25")
+    exchange.fault("server_error", endpoint="place", count=1)
+    body = plain_body("BUY", "0.2", "50", "10")
+    assert exchange.http.post(PLACE, headers=headers, json=body).is_server_error
+
+    posts = exchange.http.get("/sim/posts").json()
+    assert [(post["endpoint"], post["user"], post["symbol"]) for post in posts] == [
+        ("place_oto", "ann", AITECH),
+        ("place", "ann", AITECH),
+    ]
+    assert len(exchange.orders()) == 2
+
+
 def test_the_same_requests_give_the_same_truth_byte_for_byte() -> None:
     truths = []
     for _ in range(2):

@@ -34,6 +34,18 @@ def book() -> SyntheticBook:
     return SyntheticBook(RULES, BookShape(), money.price("0.2269"), "seed")
 
 
+def test_a_book_can_become_thin_while_it_is_traded() -> None:
+    made = book()
+    best, orders = next(made.levels(Side.SELL))
+    made.take(Side.SELL, best, orders[0], 0)
+
+    made.reshape(BookShape(depth_usdt=10))
+
+    thin = list(made.levels(Side.SELL))
+    assert all(sum(rests) * price < 25 for price, rests in thin)
+    assert best not in [price for price, _ in thin]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(min_value=1, max_value=10**9), st.booleans()), min_size=1, max_size=30
