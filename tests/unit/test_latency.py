@@ -88,8 +88,11 @@ def test_a_stop_sends_what_is_left(latencies: Latencies) -> None:
     assert latencies.percentiles(["step"])["step"]["samples"] == 7
 
 
-def test_one_that_never_started_can_be_stopped(latencies: Latencies) -> None:
+def test_one_that_never_started_can_be_stopped_and_loses_nothing(latencies: Latencies) -> None:
+    latencies.record("step", 1)
     latencies.stop()
+    latencies.flush()
+    assert latencies.percentiles(["step"])["step"]["samples"] == 1
 
 
 def test_samples_outlast_an_outage_in_their_order_and_it_is_logged(

@@ -177,7 +177,7 @@ def test_a_token_that_cannot_be_sold_is_parked(around: Situation, reason: Reason
 
 @pytest.mark.parametrize("wish", Wish)
 def test_what_is_held_is_sold_whatever_is_wished(wish: Wish) -> None:
-    sold(decided(exiting_cycle(), wish=wish))
+    assert sold(decided(exiting_cycle(), wish=wish)).quantity == Decimal("88.10")
 
 
 def test_an_exit_rests_for_its_time_and_makes_room_for_the_next() -> None:

@@ -54,7 +54,9 @@ def test_a_pair_of_the_asked_size_is_placed_through_both_sides_of_the_book() -> 
 
 @pytest.mark.parametrize("phase", [phase for phase in CyclePhase if phase in FINISHED])
 def test_a_finished_cycle_is_followed_by_the_next(phase: CyclePhase) -> None:
-    placed(decide(view(replace(bought_cycle(), phase=phase))))
+    order = placed(decide(view(replace(bought_cycle(), phase=phase))))
+
+    assert order.working_quantity == Decimal("88.11")
 
 
 def test_the_last_pair_takes_the_rest() -> None:
