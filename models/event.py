@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,15 +33,24 @@ class ReportRow(Base):
 
 
 class EventRow(Base):
-    """One entry of a job's log; `kind` is a word of `oto.domain.events`."""
+    """One entry of a job's log; `kind` is a word of `oto.domain.events`.
+
+    Entries of a job are numbered without a gap and chained by `hash`. Those from before there was
+    a chain have neither.
+    """
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_job", "job_id", "id"),)
+    __table_args__ = (
+        Index("ix_events_job", "job_id", "id"),
+        UniqueConstraint("job_id", "number"),
+    )
 
     id: Mapped[Id]
     at: Mapped[Moment]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"))
     cycle_id: Mapped[int | None] = mapped_column(ForeignKey("cycles.id"))
+    number: Mapped[int | None] = mapped_column(BigInteger)
     kind: Mapped[Word]
     body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    hash: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Figure, Id, Moment, Word, one_of, quoted
@@ -12,7 +12,10 @@ ACTIVE_WORDS = quoted(state.value for state in ACTIVE)
 
 
 class JobRow(Base):
-    """One target. `epoch` counts turns: a wake-up or a write of an older one changes nothing."""
+    """One target. `epoch` counts turns: a wake-up or a write of an older one changes nothing.
+
+    `log_length` and `log_hash` are those of its newest log entry.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -57,3 +60,5 @@ class JobRow(Base):
     due_at: Mapped[Moment] = mapped_column(server_default=text("now()"))
     lease_owner: Mapped[Word | None]
     lease_until: Mapped[Moment | None]
+    log_length: Mapped[int] = mapped_column(BigInteger, server_default="0", default=0)
+    log_hash: Mapped[bytes] = mapped_column(LargeBinary, server_default="", default=b"")

@@ -95,7 +95,7 @@ def _job_json(view: JobView, tick: Tick | None) -> dict[str, Any]:
         "wear_usdt": f"{cost.cost:f}",
         "wear_bps": None if bps is None else f"{bps:f}",
         "state": view.job.state.value,
-        "reason": None if view.job.reason is None else view.job.reason.value,
+        "reason": None if view.job.reason is None else view.job.reason.words,
         "detail": view.detail,
         "parked": f"{view.cycle.exposure:f}" if view.cycle is not None else None,
     }

@@ -31,6 +31,9 @@ class Seen:
         if cycle is None:
             return True
         seen = self._with_fills(self._with_rows(self._without_unlisted(cycle)))
+        if seen != cycle:
+            mine = [row for row in self.rows if cycle.leg_of(row.order_id) is not None]
+            work.note(EventKind.LOOKED, rows=mine, fills=self.fills)
         work.save(replace(seen, looked_at=self.read_at))
         return all(self._resolve(work, leg) for leg in _lost(cycle))
 

@@ -182,7 +182,7 @@ def _while_parked(view: View, cycle: Cycle) -> Decision:
 
 
 def _stay_parked(view: View, until: datetime, quote: Quote | Refused) -> Decision:
-    detail = quote.reason.value if isinstance(quote, Refused) else ""
+    detail = quote.reason.words if isinstance(quote, Refused) else ""
     return Sleep(max(until, view.now + LOOK_EVERY), Reason.PARKED, detail)
 
 

@@ -8,6 +8,8 @@ class EventKind(Enum):
     JOB_CHANGED = "job_changed"
     WISH_CHANGED = "wish_changed"
     DAY_ROLLED = "day_rolled"
+    DECIDED = "decided"
+    """With all that the decision was made of; a wait that goes on is not decided anew."""
     CYCLE_PLANNED = "cycle_planned"
     CYCLE_CHANGED = "cycle_changed"
     EXIT_PLANNED = "exit_planned"

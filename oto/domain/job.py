@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import NewType
+from typing import NewType, Self
 
 from oto.domain import money, points
 from oto.domain.leg import ImpossibleTransitionError
@@ -109,36 +109,54 @@ class Wish(Enum):
 
 
 class Reason(Enum):
-    """Why a job does not trade; the words are for a person."""
+    """Why a job does not trade: a name that logs keep for ever, and words for a person."""
 
-    STALE_PRICE = "no fresh price"
-    CROSSED_BOOK = "the published book is crossed"
-    ZOMBIE_BOOK = "the published book is far off the last trade"
-    WIDE_SPREAD = "the spread is too wide"
-    LOW_BALANCE = "the funding wallet holds too little USDT"
-    NOT_TRADING = "the token cannot be traded now"
-    RULES_UNKNOWN = "the exchange's list does not have this symbol now"
-    NO_FINGERPRINT = "no order can be told apart from those of the last day"
-    HALTED = "trading is halted"
-    RATE_LIMITED = "the exchange asked to slow down"
-    UNAVAILABLE = "the exchange cannot be reached"
-    ACCOUNT_BUSY = "another operation of the account is under way"
-    UNRESOLVED = "it is not known yet whether an order reached the exchange"
-    REFUSED = "the exchange refused an order"
-    PARKED = "tokens are kept until they can be sold within the stated loss"
-    SYMBOL_HELD = "another job of this user has an unfinished cycle on this token"
+    words: str
 
-    SESSION_OVER = "the session is over; bring new headers and cookies with `oto user login`"
-    VERIFICATION = "the exchange asks the user for a verification in the browser or the app"
-    RESTRICTED = "the exchange restricted the account"
-    FIREWALLED = "the exchange's firewall turned us away"
-    AMBIGUOUS = "what is on the exchange cannot be matched with what we sent"
-    UNKNOWN_ANSWER = "the exchange answered in a way that we do not know"
-    TERMS = "the user has not accepted the exchange's terms for Alpha orders"
-    NOT_ACKNOWLEDGED = "live trading was not acknowledged; run `oto user acknowledge`"
-    NO_CREDENTIALS = "the user has no headers and cookies; run `oto user login`"
-    IMPOSSIBLE_ORDER = "an order of this size breaks the token's rules"
-    FAULT = "a fault of our own; the log has its traceback"
+    def __new__(cls, name: str, words: str) -> Self:
+        """Make a member whose value is its name."""
+        member = object.__new__(cls)
+        member._value_ = name
+        member.words = words
+        return member
+
+    STALE_PRICE = "stale_price", "no fresh price"
+    CROSSED_BOOK = "crossed_book", "the published book is crossed"
+    ZOMBIE_BOOK = "zombie_book", "the published book is far off the last trade"
+    WIDE_SPREAD = "wide_spread", "the spread is too wide"
+    LOW_BALANCE = "low_balance", "the funding wallet holds too little USDT"
+    NOT_TRADING = "not_trading", "the token cannot be traded now"
+    RULES_UNKNOWN = "rules_unknown", "the exchange's list does not have this symbol now"
+    NO_FINGERPRINT = "no_fingerprint", "no order can be told apart from those of the last day"
+    HALTED = "halted", "trading is halted"
+    RATE_LIMITED = "rate_limited", "the exchange asked to slow down"
+    UNAVAILABLE = "unavailable", "the exchange cannot be reached"
+    ACCOUNT_BUSY = "account_busy", "another operation of the account is under way"
+    UNRESOLVED = "unresolved", "it is not known yet whether an order reached the exchange"
+    REFUSED = "refused", "the exchange refused an order"
+    PARKED = "parked", "tokens are kept until they can be sold within the stated loss"
+    SYMBOL_HELD = "symbol_held", "another job of this user has an unfinished cycle on this token"
+
+    SESSION_OVER = (
+        "session_over",
+        "the session is over; bring new headers and cookies with `oto user login`",
+    )
+    VERIFICATION = (
+        "verification",
+        "the exchange asks the user for a verification in the browser or the app",
+    )
+    RESTRICTED = "restricted", "the exchange restricted the account"
+    FIREWALLED = "firewalled", "the exchange's firewall turned us away"
+    AMBIGUOUS = "ambiguous", "what is on the exchange cannot be matched with what we sent"
+    UNKNOWN_ANSWER = "unknown_answer", "the exchange answered in a way that we do not know"
+    TERMS = "terms", "the user has not accepted the exchange's terms for Alpha orders"
+    NOT_ACKNOWLEDGED = (
+        "not_acknowledged",
+        "live trading was not acknowledged; run `oto user acknowledge`",
+    )
+    NO_CREDENTIALS = "no_credentials", "the user has no headers and cookies; run `oto user login`"
+    IMPOSSIBLE_ORDER = "impossible_order", "an order of this size breaks the token's rules"
+    FAULT = "fault", "a fault of our own; the log has its traceback"
 
 
 NEEDS_HUMAN = frozenset(

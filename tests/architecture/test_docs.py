@@ -153,7 +153,7 @@ def test_every_reason_has_a_row_with_its_words_where_it_belongs(reason: Reason) 
     page, other = (HUMAN, CLEARS) if reason in NEEDS_HUMAN else (CLEARS, HUMAN)
     name = reason.name.lower()
 
-    assert rows(page)[name][1] == reason.value
+    assert rows(page)[name][1] == reason.words
     assert name not in rows(other)
 
 

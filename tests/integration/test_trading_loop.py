@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from oto.application.advance_job import Outcome
+from oto.application.job_log import first_broken, from_lines, to_lines
 from oto.application.ports import FencedError, Wake
+from oto.application.replay import replay
 from oto.domain.cycle import CyclePhase
 from oto.domain.job import JobState, Reason, Target, TargetKind, Wish
 from oto.domain.leg import LegState
@@ -36,6 +38,16 @@ pytestmark = pytest.mark.integration
 def loop(database_url: str, exchange: Exchange) -> Iterator[Loop]:
     with running_loop(database_url, exchange) as made:
         yield made
+        assert_logs_tell_the_truth(made)
+
+
+def assert_logs_tell_the_truth(loop: Loop) -> None:
+    """Every log is whole, and every decision in it comes out the same again."""
+    for view in loop.jobs.views():
+        log = loop.jobs.log(view.job.job_id)
+        assert first_broken(log) is None
+        assert replay(log).differences == ()
+        assert from_lines(to_lines(log)) == log
 
 
 def assert_nothing_amiss(loop: Loop) -> None:

@@ -18,9 +18,9 @@ from oto.domain.market import SymbolRules
 from oto.domain.money import Amount, Price, Quantity
 from oto.domain.orders import ExecutionReport, LimitOrder, OrderId, OrderRow, OtoOrder
 from oto.domain.pricing.profiles import CROSS
+from oto.domain.reports import applied, as_row
 from oto.domain.risk.verdict import Balance, Permission, Situation
 from oto.domain.tick import Tick
-from oto.infrastructure.database.cycles import applied
 from tests.builders import rules, token
 from tests.properties.pure_exchange import Killed
 
@@ -189,7 +189,7 @@ class MemoryWork:
         return self.state.halted
 
     def reported(self) -> Sequence[OrderRow]:
-        return [_as_listed(report) for report in self.state.early]
+        return [as_row(report) for report in self.state.early]
 
     def owned(self) -> Collection[OrderId]:
         return {leg.order_id for leg in self.state.legs if leg.order_id is not None}
@@ -230,23 +230,3 @@ class MemoryWork:
 
     def _leg(self, above: int, kind: LegKind, price: Price, quantity: Quantity) -> Leg:
         return Leg(LegId(len(list(self.state.legs)) + above), kind, price, quantity)
-
-
-def _as_listed(report: ExecutionReport) -> OrderRow:
-    return OrderRow(
-        symbol=report.symbol,
-        order_id=report.order_id,
-        side=report.side,
-        status=report.status,
-        price=report.price,
-        average_price=report.average_price,
-        quantity=report.quantity,
-        executed_quantity=report.cumulative_quantity,
-        cumulative_quote=None,
-        base_asset=report.base_asset,
-        quote_asset=report.quote_asset,
-        oto=report.oto,
-        created_at=report.created_at,
-        updated_at=None,
-        working_at=None,
-    )

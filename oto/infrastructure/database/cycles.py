@@ -9,20 +9,18 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from models import CycleRow, FillRow, OrderRow, ReportRow
-from oto.domain import placing
 from oto.domain.cycle import FINISHED, Cycle, concluded
 from oto.domain.leg import (
     Leg,
     LegFill,
     LegKind,
     LegState,
-    SeenOrder,
     StrangeStatusError,
-    with_fill,
 )
 from oto.domain.market import SymbolRules
 from oto.domain.orders import ExecutionReport, Side
 from oto.domain.orders import OrderRow as ListedOrder
+from oto.domain.reports import applied, as_row
 from oto.infrastructure.database import mapping
 
 _A_DAY = timedelta(hours=24)
@@ -95,8 +93,8 @@ class CycleStore:
         self._session.add(row)
         return row
 
-    def apply_waiting(self, rules: SymbolRules | None, now: datetime) -> None:
-        """Apply the reports that came before their order was known to be ours."""
+    def apply_waiting(self, rules: SymbolRules | None, now: datetime) -> list[ExecutionReport]:
+        """Apply the reports that came before their order was known to be ours; return them."""
         ids = [leg.order_id for leg in self.cycle.legs if leg.order_id is not None]
         waiting = self._session.scalars(
             select(ReportRow)
@@ -108,13 +106,16 @@ class CycleStore:
             )
             .order_by(ReportRow.event_id)
         )
+        reports = []
         for row in waiting:
+            reports.append(report := msgspec.convert(row.report, ExecutionReport))
             # A status that we do not know is no reason to forget whose order this is: the rows of
             # REST tell what became of it.
             with suppress(StrangeStatusError):
-                self.cycle = applied(self.cycle, msgspec.convert(row.report, ExecutionReport))
+                self.cycle = applied(self.cycle, report)
             row.applied_at = now
         self.save(self.cycle, rules, now)
+        return reports
 
 
 def unfinished(session: Session, job_id: int) -> CycleStore | None:
@@ -127,42 +128,6 @@ def _loaded(session: Session, *which: ColumnElement[bool]) -> CycleStore | None:
         select(CycleRow, OrderRow).join(OrderRow, OrderRow.cycle_id == CycleRow.id).where(*which)
     ).all()
     return CycleStore(session, rows[0][0], [row[1] for row in rows]) if rows else None
-
-
-def applied(cycle: Cycle, report: ExecutionReport) -> Cycle:
-    """Return a cycle after a report about one of its orders.
-
-    Raises:
-        StrangeStatusError: a status that we do not know.
-    """
-    leg = cycle.leg_of(report.order_id)
-    if leg is None:
-        return cycle
-    list_id = None if report.oto is None else report.oto.order_list_id
-    order = SeenOrder(
-        report.order_id, list_id, report.status, report.quantity, report.cumulative_quantity
-    )
-    cycle = placing.seen(cycle, leg, order)
-    seen = cycle.leg_of(report.order_id)
-    if report.fill is None or seen is None:
-        return cycle
-    return cycle.with_leg(with_fill(seen, _told(report)))
-
-
-def _told(report: ExecutionReport) -> LegFill:
-    fill = report.fill
-    if fill is None:
-        raise ValueError("a report without a fill tells of none")
-    return LegFill(
-        trade_id=fill.trade_id,
-        price=fill.price,
-        quantity=fill.quantity,
-        quote=fill.quote,
-        fee=fill.fee,
-        fee_asset=fill.fee_asset,
-        filled_at=report.transacted_at,
-        event_id=report.event_id,
-    )
 
 
 def mark_applied(session: Session, user_id: int, event_id: int, now: datetime) -> None:
@@ -195,27 +160,7 @@ def waiting_rows(session: Session, user_id: int, symbol: str) -> list[ListedOrde
         .order_by(ReportRow.event_id)
     )
     reports = [msgspec.convert(row.report, ExecutionReport) for row in waiting]
-    return [_as_listed(report) for report in reports]
-
-
-def _as_listed(report: ExecutionReport) -> ListedOrder:
-    return ListedOrder(
-        symbol=report.symbol,
-        order_id=report.order_id,
-        side=report.side,
-        status=report.status,
-        price=report.price,
-        average_price=report.average_price,
-        quantity=report.quantity,
-        executed_quantity=report.cumulative_quantity,
-        cumulative_quote=report.cumulative_quote,
-        base_asset=report.base_asset,
-        quote_asset=report.quote_asset,
-        oto=report.oto,
-        created_at=report.created_at,
-        updated_at=report.transacted_at,
-        working_at=None,
-    )
+    return [as_row(report) for report in reports]
 
 
 def job_of_absent(session: Session, user_id: int, report: ExecutionReport) -> int | None:

@@ -5,8 +5,10 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from models import CycleRow, FillRow, OrderRow
+from models import CycleRow, FillRow, JobRow, OrderRow
+from oto.domain import points
 from oto.domain.cycle import Cycle
+from oto.domain.job import Progress, TargetKind
 from oto.domain.money import Amount, Quantity
 from oto.domain.orders import Side
 from oto.domain.wear import Wear
@@ -54,3 +56,26 @@ def cycles(session: Session, *which: ColumnElement[bool], newest: int | None = N
         )
         for row in rows
     ]
+
+
+def progress_of(session: Session, row: JobRow) -> Progress:
+    """Sum what a job has bought from its fills; for a target in points, of its UTC day."""
+    of_job = [FillRow.job_id == row.id, FillRow.side == Side.BUY.value]
+    if row.target_kind == TargetKind.POINTS.value and row.target_day is not None:
+        # The exchange counts by account: what other jobs bought since the baseline counts too.
+        since = max(points.day_began_at(row.target_day), row.created_at)
+        of_job = [
+            CycleRow.user_id == row.user_id,
+            FillRow.side == Side.BUY.value,
+            FillRow.filled_at >= since,
+        ]
+    bought, counted, number = session.execute(
+        select(
+            func.coalesce(func.sum(FillRow.quote), 0),
+            func.coalesce(func.sum(FillRow.quote * CycleRow.multiplier), 0),
+            func.count(FillRow.cycle_id.distinct()),
+        )
+        .join(CycleRow, CycleRow.id == FillRow.cycle_id)
+        .where(*of_job)
+    ).one()
+    return Progress(Amount(Decimal(bought)), Amount(Decimal(counted)), number)

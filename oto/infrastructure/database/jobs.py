@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models import CycleRow, EventRow, JobRow, TokenRow, UserRow
+from oto.application.job_log import LogEntry
 from oto.application.jobs import JobNotChangedError, JobNotStartedError
 from oto.application.ports import Wake
 from oto.domain.cycle import Cycle
@@ -31,10 +32,9 @@ from oto.domain.market import Symbol
 from oto.domain.money import Amount
 from oto.domain.tokens import TokenInfo
 from oto.domain.wear import Wear
-from oto.infrastructure.database import job_figures, mapping
+from oto.infrastructure.database import event_log, job_figures, mapping
 from oto.infrastructure.database.cycles import FINISHED_PHASES
 from oto.infrastructure.database.states import ACTIVE_STATES
-from oto.infrastructure.database.work import progress_of
 
 
 class UnknownJobError(SentenceError, LookupError):
@@ -75,14 +75,6 @@ class JobView:
         return cycles_needed(self.remaining, self.job.order_size)
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    at: datetime
-    kind: str
-    cycle_id: int | None
-    body: dict[str, object]
-
-
 class Jobs:
     """The jobs of this installation."""
 
@@ -116,7 +108,7 @@ class Jobs:
                 self._refuse_held(session, job.user_id, job.symbol)
                 session.add(row)
                 session.flush()
-                _note(session, row, EventKind.JOB_STARTED, job=job)
+                event_log.append(session, row, EventKind.JOB_STARTED, {"job": job})
                 return Wake(JobId(row.id), 0)
         except IntegrityError:
             raise JobNotStartedError(
@@ -137,7 +129,8 @@ class Jobs:
                 if row is None:
                     raise _unknown(job_id)
                 self._take_wish(session, row, wish)
-                _note(session, row, EventKind.WISH_CHANGED, wish=wish, state=row.state)
+                body = {"wish": wish, "state": row.state}
+                event_log.append(session, row, EventKind.WISH_CHANGED, body)
                 session.flush()
                 session.execute(update(JobRow).where(JobRow.id == job_id).values(due_at=func.now()))
                 return Wake(job_id, row.epoch)
@@ -187,8 +180,8 @@ class Jobs:
             found = job_figures.cycles(session, CycleRow.job_id == job_id, newest=newest)
         return found[::-1]
 
-    def log(self, job_id: JobId, most: int = 1000) -> list[LogEntry]:
-        """Return a job's newest log entries, oldest first."""
+    def log(self, job_id: JobId, most: int | None = None) -> list[LogEntry]:
+        """Return a job's log, or only its newest entries, oldest first."""
         with Session(self._engine) as session:
             rows = session.scalars(
                 select(EventRow)
@@ -196,7 +189,10 @@ class Jobs:
                 .order_by(EventRow.id.desc())
                 .limit(most)
             ).all()
-        return [LogEntry(row.at, row.kind, row.cycle_id, row.body) for row in reversed(rows)]
+        return [
+            LogEntry(row.at, row.kind, row.cycle_id, row.body, row.number, row.hash)
+            for row in reversed(rows)
+        ]
 
     def counts(self, job_ids: Sequence[int]) -> dict[str, int]:
         """Return how many log entries of each kind the jobs have."""
@@ -260,18 +256,10 @@ def _view(session: Session, row: JobRow, user: str, token: TokenRow | None) -> J
         detail=row.detail,
         created_at=row.created_at,
         ended_at=row.ended_at,
-        progress=progress_of(session, row),
+        progress=job_figures.progress_of(session, row),
         wear=job_figures.wear_of(session, row.id),
         cycle=cycles[0] if cycles else None,
         finished=job_figures.finished_cycles(session, row.id),
         epoch=row.epoch,
         in_turn=row.lease_owner is not None,
-    )
-
-
-def _note(session: Session, row: JobRow, kind: EventKind, **body: object) -> None:
-    session.execute(
-        insert(EventRow).values(
-            at=func.now(), user_id=row.user_id, job_id=row.id, kind=kind.value, body=body
-        )
     )

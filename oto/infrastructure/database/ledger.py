@@ -14,13 +14,15 @@ from sqlalchemy.orm import Session, sessionmaker
 from models import CycleRow, JobRow, OrderRow, ReportRow, TokenRow, UserRow
 from oto.application.ports import FencedError, LedgerUnavailableError, Turn, Wake
 from oto.domain.cycle import CyclePhase
+from oto.domain.events import EventKind
 from oto.domain.job import JobEvent, JobId, Reason, UserId
 from oto.domain.leg import StrangeStatusError
 from oto.domain.market import Symbol
 from oto.domain.orders import ExecutionReport
+from oto.domain.reports import applied
 from oto.domain.tick import Tick
-from oto.infrastructure.database import cycles, mapping
-from oto.infrastructure.database.cycles import FINISHED_PHASES
+from oto.infrastructure.database import cycles, event_log, mapping
+from oto.infrastructure.database.cycles import FINISHED_PHASES, CycleStore
 from oto.infrastructure.database.leases import Leases
 from oto.infrastructure.database.states import ACTIVE_STATES
 from oto.infrastructure.database.work import JobWork
@@ -230,8 +232,9 @@ def _apply(session: Session, job: JobRow, report: ExecutionReport, now: datetime
     token = session.get(TokenRow, job.symbol)
     rules = None if token is None else mapping.rules_of(token)
     try:
-        cycle = store.save(cycles.applied(was, report), rules, now)
+        cycle = store.save(applied(was, report), rules, now)
         cycles.mark_applied(session, job.user_id, report.event_id, now)
+        _note(session, job, store, was.phase, report, now)
     except StrangeStatusError:
         # It stays unapplied; the turn that reads the exchange now meets the same and says so.
         _log.warning("strange_status", order_id=report.order_id)
@@ -244,6 +247,23 @@ def _apply(session: Session, job: JobRow, report: ExecutionReport, now: datetime
         .values(due_at=func.least(JobRow.due_at, func.now()))
     )
     return Wake(JobId(job.id), job.epoch)
+
+
+def _note(  # noqa: PLR0917 - what was, and what has come
+    session: Session,
+    job: JobRow,
+    store: CycleStore,
+    before: CyclePhase,
+    report: ExecutionReport,
+    now: datetime,
+) -> None:
+    """Write to the job's log what a report has told and what that changed."""
+    cycle_id, phase = store.row.id, store.cycle.phase
+    told = event_log.told(report)
+    event_log.append(session, job, EventKind.REPORT_APPLIED, told, at=now, cycle_id=cycle_id)
+    if phase is not before:
+        changed = {"before": before, "phase": phase}
+        event_log.append(session, job, EventKind.CYCLE_CHANGED, changed, at=now, cycle_id=cycle_id)
 
 
 def _call_human(session: Session, job: JobRow, report: ExecutionReport, now: datetime) -> None:

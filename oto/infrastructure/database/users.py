@@ -17,7 +17,7 @@ from oto.domain.errors import SentenceError
 from oto.domain.job import UserId
 from oto.infrastructure.database.cycles import FINISHED_PHASES
 from oto.infrastructure.database.states import ACTIVE_STATES
-from oto.infrastructure.database.work import save_holding, save_wallets
+from oto.infrastructure.database.wallets import save_holding, save_wallets
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # as the database demands it
 

@@ -5,36 +5,33 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models import (
     BalanceRow,
     CycleRow,
-    EventRow,
-    FillRow,
     JobRow,
     TokenRow,
     UserRow,
 )
 from models import OrderRow as LegRow
-from oto.domain import points
-from oto.domain.account import AssetWallets, Holding
+from oto.domain.account import AssetWallets
 from oto.domain.cycle import Cycle, CyclePhase
 from oto.domain.decisions import View
 from oto.domain.events import EventKind
 from oto.domain.job import FINISHED as FINISHED_JOBS
-from oto.domain.job import Job, JobEvent, JobState, Progress, Reason, TargetKind
+from oto.domain.job import Job, JobEvent, JobState, Reason
 from oto.domain.job import after as job_after
 from oto.domain.leg import Leg, LegKind, LegState
 from oto.domain.money import Amount, Price, Quantity
-from oto.domain.orders import LimitOrder, OrderId, OrderRow, OtoOrder, Side
+from oto.domain.orders import LimitOrder, OrderId, OrderRow, OtoOrder
 from oto.domain.planning import Fingerprint
 from oto.domain.pricing.profiles import PROFILES
 from oto.domain.risk.verdict import Balance, Permission, Situation
 from oto.domain.tick import Tick
-from oto.infrastructure.database import cycles, halts, mapping
+from oto.infrastructure.database import cycles, event_log, halts, job_figures, mapping
 from oto.infrastructure.database.cycles import FINISHED_PHASES, CycleStore
+from oto.infrastructure.database.wallets import save_wallets
 
 _FINGERPRINTS_FOR = timedelta(hours=24)
 _ORDERING = frozenset({CyclePhase.EXITING, CyclePhase.PARKED})
@@ -73,7 +70,7 @@ class JobWork:
         places = cycle is None or cycle.finished or cycle.phase in _ORDERING
         return View(
             job=self.job,
-            progress=progress_of(self._session, self._row) if between else None,
+            progress=job_figures.progress_of(self._session, self._row) if between else None,
             cycle=cycle,
             situation=self._situation(self._balance() if between else None),
             taken=self._taken() if places else frozenset(),
@@ -127,12 +124,16 @@ class JobWork:
     def save(self, cycle: Cycle) -> None:
         store = self._required()
         before = store.cycle.phase
-        after = store.save(cycle, self.rules, self.now)
-        if after.phase is not before:
-            self.note(EventKind.CYCLE_CHANGED, before=before, phase=after.phase)
+        store.save(cycle, self.rules, self.now)
+        self._note_phase(before)
 
     def apply_waiting_reports(self) -> None:
-        self._required().apply_waiting(self.rules, self.now)
+        store = self._required()
+        before = store.cycle
+        reports = store.apply_waiting(self.rules, self.now)
+        for report in reports:
+            self.note(EventKind.REPORT_APPLIED, **event_log.told(report))
+        self._note_phase(before.phase)
 
     def reported(self) -> Sequence[OrderRow]:
         return cycles.waiting_rows(self._session, self._row.user_id, self._row.symbol)
@@ -188,16 +189,8 @@ class JobWork:
         self._release()
 
     def note(self, kind: EventKind, **body: object) -> None:
-        self._session.add(
-            EventRow(
-                at=self.now,
-                user_id=self._row.user_id,
-                job_id=self._row.id,
-                cycle_id=None if self._store is None else self._store.row.id,
-                kind=kind.value,
-                body=body,
-            )
-        )
+        cycle_id = None if self._store is None else self._store.row.id
+        event_log.append(self._session, self._row, kind, body, at=self.now, cycle_id=cycle_id)
 
     def _change(self, event: JobEvent, reason: Reason | None, detail: str) -> None:
         before = self._row.state, self._row.reason
@@ -208,6 +201,11 @@ class JobWork:
             self.note(
                 EventKind.JOB_CHANGED, state=self._row.state, reason=self._row.reason, detail=detail
             )
+
+    def _note_phase(self, before: CyclePhase) -> None:
+        phase = self._required().cycle.phase
+        if phase is not before:
+            self.note(EventKind.CYCLE_CHANGED, before=before, phase=phase)
 
     def _release(self) -> None:
         self._row.lease_owner = None
@@ -296,44 +294,3 @@ class JobWork:
 
     def _set_terms(self, accepted: bool | None) -> None:  # noqa: FBT001 - None: not known
         self._session.get_one(UserRow, self._row.user_id).terms_accepted = accepted
-
-
-def progress_of(session: Session, row: JobRow) -> Progress:
-    """Sum what a job has bought from its fills; for a target in points, of its UTC day."""
-    of_job = [FillRow.job_id == row.id, FillRow.side == Side.BUY.value]
-    if row.target_kind == TargetKind.POINTS.value and row.target_day is not None:
-        # The exchange counts by account: what other jobs bought since the baseline counts too.
-        since = max(points.day_began_at(row.target_day), row.created_at)
-        of_job = [
-            CycleRow.user_id == row.user_id,
-            FillRow.side == Side.BUY.value,
-            FillRow.filled_at >= since,
-        ]
-    bought, counted, number = session.execute(
-        select(
-            func.coalesce(func.sum(FillRow.quote), 0),
-            func.coalesce(func.sum(FillRow.quote * CycleRow.multiplier), 0),
-            func.count(FillRow.cycle_id.distinct()),
-        )
-        .join(CycleRow, CycleRow.id == FillRow.cycle_id)
-        .where(*of_job)
-    ).one()
-    return Progress(Amount(Decimal(bought)), Amount(Decimal(counted)), number)
-
-
-def save_wallets(session: Session, user_id: int, wallets: AssetWallets, read_at: datetime) -> None:
-    """Store what a user's three wallets hold of one asset."""
-    for wallet in ("funding", "spot", "earn"):
-        save_holding(session, user_id, wallet, wallets.asset, getattr(wallets, wallet), read_at)
-
-
-def save_holding(  # noqa: PLR0917 - a row's key and its figures
-    session: Session, user_id: int, wallet: str, asset: str, holding: Holding, read_at: datetime
-) -> None:
-    """Store what one wallet holds of one asset."""
-    figures = {"free": holding.free, "held": holding.total - holding.free, "read_at": read_at}
-    session.execute(
-        insert(BalanceRow)
-        .values(user_id=user_id, wallet=wallet, asset=asset, **figures)
-        .on_conflict_do_update(index_elements=["user_id", "wallet", "asset"], set_=figures)
-    )

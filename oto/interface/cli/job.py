@@ -7,6 +7,7 @@ from decimal import Decimal
 import click
 
 from oto.application import jobs
+from oto.application.job_log import LogEntry
 from oto.application.jobs import Asked
 from oto.application.refresh import refresh_catalog
 from oto.bootstrap import House
@@ -16,7 +17,7 @@ from oto.domain.job import ACTIVE, FINISHED, JobId, JobState, TargetKind, Wish
 from oto.domain.money import Amount, Price
 from oto.domain.pricing.profiles import PROFILES
 from oto.infrastructure.database.catalog import Listed, UnknownTokenError
-from oto.infrastructure.database.jobs import JobView, LogEntry
+from oto.infrastructure.database.jobs import JobView
 from oto.infrastructure.database.users import User
 from oto.interface.cli import job_view, job_watch
 from oto.interface.cli.house import house_for_now, house_running

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from oto.application import jobs
+from oto.application.job_log import LogEntry
 from oto.domain import money, wear
 from oto.domain.cycle import Cycle
 from oto.domain.job import ACTIVE, Reason, TargetKind, Wish
@@ -12,7 +13,7 @@ from oto.domain.leg import Leg
 from oto.domain.market import Symbol
 from oto.domain.money import Amount, Price
 from oto.domain.wear import Wear
-from oto.infrastructure.database.jobs import JobView, LogEntry
+from oto.infrastructure.database.jobs import JobView
 from oto.interface.cli.output import Row, Value, local, usdt
 
 LIST_COLUMNS = ("job", "user", "token", "target", "done_%", "bought", "wear", "bps", "state")
@@ -47,7 +48,7 @@ def state_words(view: JobView) -> str:
     job = view.job
     meanwhile = _MEANWHILE[job.wish] if job.state in ACTIVE else ""
     words = f"{job.state.value.replace('_', ' ')}{meanwhile}"
-    why = "" if job.reason is None else f": {job.reason.value}"
+    why = "" if job.reason is None else f": {job.reason.words}"
     detail = f" ({view.detail})" if view.detail else ""
     return f"{words}{why}{detail}"
 
@@ -175,7 +176,7 @@ def job_json(view: JobView, price: Price | None) -> dict[str, object]:
         "state": job.state,
         "wish": job.wish,
         "reason": _reason(job.reason),
-        "reason_text": None if job.reason is None else job.reason.value,
+        "reason_text": None if job.reason is None else job.reason.words,
         "detail": view.detail or None,
         "waits_until": job.waits_until,
         "created_at": view.created_at,
