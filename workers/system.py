@@ -4,7 +4,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,9 +107,12 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
         if plan.simulator is not None:
             _start_simulator(supervisor, settings.home, plan.simulator)
             say("the simulated exchange is up")
-        with suppress(ExchangeError):
-            # The worker repeats it each minute; a stranger's exchange may be down just now.
+        try:
             refresh_catalog(house.public, house.catalog, house.clock)
+        except ExchangeError as error:
+            say(
+                f"the exchange's lists could not be read: {error}; a worker tries again each minute"
+            )
         for program in _programs(plan):
             if program.name not in plan.without:
                 supervisor.start(program)

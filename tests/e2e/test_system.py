@@ -257,6 +257,21 @@ def _dumped_tables(url: str) -> str:
     return "\n".join(found)
 
 
+def test_lists_that_cannot_be_read_at_the_start_are_told_of(home: Path) -> None:
+    nowhere = f"127.0.0.1:{free_ports(1)[0]}"
+    settings = Settings(home=home, rest_url=f"http://{nowhere}", ws_url=f"ws://{nowhere}")
+    nothing = frozenset({"price-streamer", "order-streamer", "worker-1", "beat", "flower"})
+    plan = Plan(settings=settings, simulator=None, durable=False, without=nothing)
+    said: list[str] = []
+
+    with running(plan, said.append):
+        pass
+
+    (told,) = [step for step in said if "could not be read" in step]
+    assert "no connection" in told
+    assert "each minute" in told
+
+
 def test_a_killed_supervisor_leaves_no_process(home: Path) -> None:
     environment = {**os.environ, "OTO_HOME": str(home)}
     log = home.parent / "up.log"
