@@ -21,6 +21,7 @@ import pytest
 import redis
 
 from oto.application.audit import Audit, UserLedger, audit
+from oto.domain.cycle import CyclePhase
 from oto.domain.job import ACTIVE, Job, JobId, JobState, Target, TargetKind, Wish
 from oto.domain.money import Amount
 from oto.infrastructure.database.jobs import JobView
@@ -102,9 +103,8 @@ def wait_until_ended(system: System, jobs: list[JobId]) -> list[JobView]:
 
 
 def audited(system: System, views: list[JobView]) -> Audit:
-    truth = httpx.get(f"{system.house.exchange_urls.rest}/sim/truth").json()
     return audit(
-        truth,
+        _exchange(system, "truth"),
         [
             UserLedger(
                 view.user,
@@ -163,6 +163,34 @@ def test_a_worker_that_is_killed_again_and_again_places_nothing_twice(home: Path
             made.supervisor.watch()
 
         assert_completed_and_equal(made, jobs)
+
+
+def test_a_worker_that_is_told_to_end_while_an_order_is_sent_notes_its_outcome(home: Path) -> None:
+    with system(home, without=frozenset({"order-streamer"})) as made:
+        slow = {"kind": "late_answer", "endpoint": "place_oto", "count": 1, "delay_ms": 5000}
+        _exchange(made, "faults", slow)
+        job = trade(made, "sim-1", 20)
+        wait_for(made, lambda: bool(_exchange(made, "truth")["orders"]))
+        assert [one.phase for one in made.house.jobs.cycles(job)] == [CyclePhase.SENDING]
+
+        os.kill(made.supervisor.pids["worker-1"], signal.SIGTERM)
+        deadline = time.monotonic() + 30
+        while not made.supervisor.ended("worker-1"):
+            assert time.monotonic() < deadline, "the worker does not end"
+            time.sleep(0.05)
+
+        (cycle,) = made.house.jobs.cycles(job)
+        orders = _exchange(made, "truth")["orders"]
+        assert [leg.order_id for leg in cycle.legs] == [order["order_id"] for order in orders]
+        assert len(_exchange(made, "posts")) == 1
+        assert_completed_and_equal(made, [job])
+
+
+def _exchange(system: System, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    """Ask the simulator's control surface, or tell it something."""
+    method = "GET" if body is None else "POST"
+    url = f"{system.house.exchange_urls.rest}/sim/{path}"
+    return httpx.request(method, url, json=body, timeout=30).raise_for_status().json()
 
 
 def test_a_stopped_system_carries_its_jobs_on_when_it_is_started_again(home: Path) -> None:
