@@ -66,7 +66,8 @@ def recovered(cycle: Cycle, now: datetime) -> Cycle:
         if leg.state is LegState.PLANNED:
             cycle = cycle.with_leg(leg_after(leg, LegEvent.DISCARD))
         elif leg.state is LegState.SENDING:
-            cycle = cycle.with_leg(leg_after(leg, LegEvent.LOSE))
+            # Why an earlier answer was lost says nothing of this one.
+            cycle = replace(cycle.with_leg(leg_after(leg, LegEvent.LOSE)), lost_reason=None)
     if cycle.phase is CyclePhase.PLANNED:
         return cycle_after(cycle, CycleEvent.DISCARD, now)
     return cycle

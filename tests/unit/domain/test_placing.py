@@ -6,6 +6,7 @@ import pytest
 
 from oto.domain import placing
 from oto.domain.cycle import Cycle, CyclePhase
+from oto.domain.job import Reason
 from oto.domain.leg import ImpossibleTransitionError, LegEvent, LegState, SeenOrder
 from oto.domain.orders import OrderId, OrderStatus
 from tests.builders import (
@@ -144,6 +145,12 @@ def test_an_exit_is_recovered_alone(left: LegState, found: LegState) -> None:
 
     assert cycle.phase is CyclePhase.EXITING
     assert states(cycle) == [LegState.FILLED, LegState.ENDED, found]
+
+
+def test_why_an_earlier_answer_was_lost_is_not_why_a_sender_died() -> None:
+    firewalled = replace(with_exit(exiting_cycle(), LegState.SENDING), lost_reason=Reason.FIREWALLED)
+
+    assert placing.recovered(firewalled, after_s(60)).lost_reason is None
 
 
 @pytest.mark.parametrize(
