@@ -1,100 +1,117 @@
-"""A ledger in memory: the ports `Ledger` and `Work` over values, one job, no database."""
+"""A ledger in memory: the port `Ledger` over values, one job, no database.
 
-from collections.abc import Collection, Iterator, Sequence
+It keeps the order in which the database does things: claims ask for the epoch, the time and the
+lease; a report is stored once; a report of an order that was called absent calls for a human.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from decimal import Decimal
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from oto.application.ports import FencedError, Turn, Wake, Work
-from oto.domain.account import AssetWallets
-from oto.domain.cycle import Cycle, CycleId, CyclePhase, concluded
-from oto.domain.decisions import View
-from oto.domain.events import EventKind
-from oto.domain.job import ACTIVE, Job, JobEvent, Progress, Reason, UserId
-from oto.domain.job import after as job_after
-from oto.domain.leg import Leg, LegId, LegKind, LegState
-from oto.domain.market import SymbolRules
-from oto.domain.money import Amount, Price, Quantity
-from oto.domain.orders import ExecutionReport, LimitOrder, OrderId, OrderRow, OtoOrder
-from oto.domain.pricing.profiles import CROSS
-from oto.domain.reports import applied, as_row
-from oto.domain.risk.verdict import Balance, Permission, Situation
+from oto.domain.cycle import Cycle, CyclePhase, concluded
+from oto.domain.job import ACTIVE, JobEvent, Reason, UserId
+from oto.domain.leg import LegKind, LegState
+from oto.domain.orders import ExecutionReport, Side
+from oto.domain.reports import applied
 from oto.domain.tick import Tick
+from oto.infrastructure.database.leases import LENGTH
 from tests.builders import rules, token
-from tests.properties.pure_exchange import Killed
+from tests.memory_work import Listed, MemoryWork, State
 
-_NOTHING = Decimal(0)
+__all__ = ["Killed", "Listed", "MemoryLedger", "MemoryWork", "State"]
 
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that would be in the database."""
-
-    job: Job
-    epoch: int = 0
-    cycles: tuple[Cycle, ...] = ()
-    balance: Balance | None = None
-    terms: bool | None = None
-    halted: str | None = None
-    due_at: datetime | None = None
-    early: tuple[ExecutionReport, ...] = ()
-    """Reports of orders that were not known to be ours when they came."""
-
-    @property
-    def unfinished(self) -> Cycle | None:
-        return next((one for one in self.cycles if not one.finished), None)
-
-    @property
-    def legs(self) -> Iterator[Leg]:
-        return (leg for cycle in self.cycles for leg in cycle.legs)
-
-    def with_cycle(self, cycle: Cycle) -> "State":
-        others = (cycle if one.cycle_id == cycle.cycle_id else one for one in self.cycles)
-        return replace(self, cycles=tuple(others))
+_EARLY = timedelta(milliseconds=50)
+_NOTHING_TO_DECIDE = frozenset({CyclePhase.OPEN, CyclePhase.BOUGHT})
 
 
-@dataclass(slots=True)
+class Killed(BaseException):
+    """The process that takes the turn is gone, at this very place."""
+
+
 class MemoryLedger:
-    """Holds the state; `commits_left` is after how many commits the process is killed."""
+    """Holds the state; without a clock of its own every time is due and no lease lasts.
 
-    state: State
-    commits_left: int | None = None
+    `opening`, `committing` and `committed` are called around each transaction of a turn: there a
+    test kills the process, holds it up, or changes what the next transaction finds.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        listed: Listed | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.state = state
+        self.listed = listed or Listed(rules(), token())
+        self._clock = clock
+
+    def opening(self) -> None: ...
+
+    def committing(self, work: MemoryWork) -> None: ...
+
+    def committed(self) -> None: ...
 
     def claim(self, wake: Wake) -> Turn | None:
-        job = self.state.job
-        if wake.epoch != self.state.epoch or job.state not in ACTIVE:
+        state = self.state
+        if wake.epoch != state.epoch or state.job.state not in ACTIVE or not self._is_free():
             return None
-        self.state = replace(self.state, epoch=wake.epoch + 1)
-        return Turn(job.job_id, self.state.epoch, job.user_id, job.symbol)
+        until = None if self._clock is None else self._clock() + LENGTH
+        self.state = replace(state, epoch=wake.epoch + 1, leased_until=until)
+        return Turn(state.job.job_id, self.state.epoch, state.job.user_id, state.job.symbol)
+
+    def renew(self, turn: Turn) -> None:
+        """Renew a turn's lease, as its process does each second while it lives."""
+        if self._clock is not None and self.holds(turn):
+            self.state = replace(self.state, leased_until=self._clock() + LENGTH)
 
     def let_go(self, turn: Turn) -> None:
-        """Keep no lease: the next claim has the right at once."""
+        """Renew no more: nothing does so by itself."""
 
     @contextmanager
     def work(self, turn: Turn, now: datetime, tick: Tick | None) -> Iterator[Work]:
-        if turn.epoch != self.state.epoch:
+        self.opening()
+        if not self.holds(turn):
             raise FencedError
-        work = MemoryWork(self.state, now, tick)
+        work = self.begin(now, tick)
         yield work
+        self.committing(work)
         self.state = work.state
-        if self.commits_left is not None:
-            self.commits_left -= 1
-            if self.commits_left <= 0:
-                self.commits_left = None
-                raise Killed
+        self.committed()
+
+    def holds(self, turn: Turn) -> bool:
+        """Tell whether a turn is still the one that may write."""
+        leased = self._clock is None or self.state.leased_until is not None
+        return leased and turn.epoch == self.state.epoch
+
+    def begin(self, now: datetime, tick: Tick | None) -> MemoryWork:
+        database_now = now if self._clock is None else self._clock()
+        return MemoryWork(self.state, self.listed, now, tick, database_now)
 
     def take_report(
         self, user_id: UserId, report: ExecutionReport, received_at: datetime
     ) -> Wake | None:
         del user_id
+        if report.event_id in self.state.told:
+            return None
+        self.state = replace(self.state, told=self.state.told | {report.event_id})
         for cycle in self.state.cycles:
             if cycle.leg_of(report.order_id) is not None:
-                found = concluded(applied(cycle, report), rules(), received_at)
-                self.state = self.state.with_cycle(found)
-                return self.wake()
+                return self._take(self.applied(cycle, report), received_at)
         self.state = replace(self.state, early=(*self.state.early, report))
+        if self._was_called_absent(report):
+            self.appears(report)
         return None
+
+    def applied(self, cycle: Cycle, report: ExecutionReport) -> Cycle:
+        return applied(cycle, report)
+
+    def appears(self, report: ExecutionReport) -> None:
+        """Call for a human: an order lives that was called absent."""
+        if self.state.job.state in ACTIVE:
+            detail = f"order {report.order_id} was called absent, and it is there"
+            self.state = self.state.with_end(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, detail)
 
     def wake(self) -> Wake:
         """Return a wake-up that is not stale."""
@@ -102,131 +119,46 @@ class MemoryLedger:
 
     def wake_after_gap(self, user_id: UserId) -> Sequence[Wake]:
         del user_id
+        cycle = self.state.unfinished
+        if cycle is None:
+            return []
+        self.state = self.state.with_cycle(replace(cycle, looked_at=None))
+        self.make_due()
         return [self.wake()]
+
+    def make_due(self) -> None:
+        if self._clock is not None:
+            now = self._clock()
+            self.state = replace(self.state, due_at=min(self.state.due_at or now, now))
 
     def prune(self) -> int:
         return 0
 
     def due(self, most: int) -> Sequence[Wake]:
-        return [self.wake()][:most]
+        return [self.wake()][:most] if self.state.job.state in ACTIVE and self._is_free() else []
 
+    def _is_free(self) -> bool:
+        """Tell whether the job is due and no turn has it."""
+        state = self.state
+        if self._clock is None:
+            return True
+        now = self._clock()
+        due = state.due_at is None or state.due_at <= now + _EARLY
+        return due and (state.leased_until is None or state.leased_until < now)
 
-@dataclass(slots=True)
-class MemoryWork:
-    """One transaction: what it changes is kept by the ledger if its block ends well."""
+    def _take(self, cycle: Cycle, now: datetime) -> Wake | None:
+        found = concluded(cycle, self.listed.rules, now)
+        self.state = self.state.with_cycle(found)
+        if found.phase in _NOTHING_TO_DECIDE and found.fills_complete:
+            return None
+        self.make_due()
+        return self.wake()
 
-    state: State
-    now: datetime
-    tick: Tick | None
-    events: list[EventKind] = field(default_factory=list)
-
-    @property
-    def job(self) -> Job:
-        return self.state.job
-
-    @property
-    def cycle(self) -> Cycle | None:
-        return self.state.unfinished
-
-    @property
-    def rules(self) -> SymbolRules | None:
-        return rules()
-
-    def view(self) -> View:
-        bought = Amount(sum((cycle.bought for cycle in self.state.cycles), _NOTHING))
-        return View(
-            job=self.job,
-            progress=Progress(bought, bought),
-            cycle=self.cycle,
-            situation=Situation(
-                now=self.now,
-                profile=CROSS,
-                tick=self.tick,
-                rules=rules(),
-                token=token(),
-                balance=self.state.balance,
-                permission=Permission(self.state.halted, self.state.terms),
-            ),
-            taken=frozenset(
-                (leg.price, leg.quantity)
-                for leg in self.state.legs
-                if leg.kind is not LegKind.PENDING
-                and leg.order_id is None
-                and leg.state not in {LegState.REFUSED, LegState.DISCARDED}
-            ),
+    def _was_called_absent(self, report: ExecutionReport) -> bool:
+        kind = LegKind.WORKING if report.side is Side.BUY else LegKind.EXIT
+        return any(
+            leg.kind is kind
+            and leg.state is LegState.ABSENT
+            and (leg.price, leg.quantity) == (report.price, report.quantity)
+            for leg in self.state.legs
         )
-
-    def plan(self, order: OtoOrder) -> Cycle:
-        number = len(self.state.cycles) + 1
-        legs = (
-            self._leg(1, LegKind.WORKING, order.working_price, order.working_quantity),
-            self._leg(2, LegKind.PENDING, order.pending_price, Quantity(_NOTHING)),
-        )
-        cycle = Cycle(CycleId(number), number, CyclePhase.PLANNED, legs, self.now, self.now)
-        self.state = replace(self.state, cycles=(*self.state.cycles, cycle))
-        return cycle
-
-    def plan_exit(self, order: LimitOrder) -> Leg:
-        cycle = self._required()
-        leg = self._leg(1, LegKind.EXIT, order.price, order.quantity)
-        longer = replace(cycle, legs=(*cycle.legs, leg), rung=cycle.rung + 1)
-        self.state = self.state.with_cycle(longer)
-        return leg
-
-    def save(self, cycle: Cycle) -> None:
-        self.state = self.state.with_cycle(concluded(cycle, rules(), self.now))
-
-    def apply_waiting_reports(self) -> None:
-        cycle = self._required()
-        known = [one for one in self.state.early if cycle.leg_of(one.order_id) is not None]
-        early = tuple(one for one in self.state.early if one not in known)
-        for report in known:
-            cycle = applied(cycle, report)
-        self.state = replace(self.state, early=early)
-        self.save(cycle)
-
-    def halted(self) -> str | None:
-        return self.state.halted
-
-    def reported(self) -> Sequence[OrderRow]:
-        return [as_row(report) for report in self.state.early]
-
-    def owned(self) -> Collection[OrderId]:
-        return {leg.order_id for leg in self.state.legs if leg.order_id is not None}
-
-    def save_account(self, wallets: AssetWallets, read_at: datetime, *, terms: bool) -> None:
-        balance = Balance(Amount(wallets.funding.free), read_at)
-        self.state = replace(self.state, balance=balance, terms=terms)
-
-    def forget_account(self) -> None:
-        self.state = replace(self.state, balance=None, terms=None)
-
-    def roll_day(self, day: date) -> None:
-        target = replace(self.job.target, day=day, baseline=Amount(_NOTHING))
-        self.state = replace(self.state, job=replace(self.job, target=target))
-
-    def sleep(self, until: datetime, reason: Reason | None, detail: str) -> None:
-        self._change(JobEvent.GO_ON if reason is None else JobEvent.WAIT, reason)
-        self.state = replace(self.state, due_at=until)
-        del detail
-
-    def end(self, event: JobEvent, reason: Reason | None, detail: str) -> None:
-        del detail
-        self._change(event, reason)
-
-    def note(self, kind: EventKind, **body: object) -> None:
-        del body
-        self.events.append(kind)
-
-    def _change(self, event: JobEvent, reason: Reason | None) -> None:
-        job = replace(self.job, state=job_after(self.job.state, event), reason=reason)
-        self.state = replace(self.state, job=job)
-
-    def _required(self) -> Cycle:
-        cycle = self.cycle
-        if cycle is None:
-            raise LookupError("there is no unfinished cycle")
-        return cycle
-
-    def _leg(self, above: int, kind: LegKind, price: Price, quantity: Quantity) -> Leg:
-        return Leg(LegId(len(list(self.state.legs)) + above), kind, price, quantity)

@@ -35,6 +35,7 @@ from oto.domain.orders import (
 from oto.domain.risk.verdict import Approved
 from oto.simulator.settings import PartialFillPolicy
 from tests.builders import rules
+from tests.memory_ledger import Killed
 from tests.properties.pure_orders import Order
 
 LATE_S = 8
@@ -49,10 +50,6 @@ MOST_TURNED_AWAY = MOST_REFUSED_EXITS - 1
 _RATE = money.fee_rate_from_millionths(100)
 _RULES = rules()
 _NOTHING = Decimal(0)
-
-
-class Killed(BaseException):
-    """The process that takes the turn is gone, at this very place."""
 
 
 class Answer(Enum):

@@ -36,8 +36,8 @@ from oto.domain.tick import Tick
 from oto.simulator.settings import PartialFillPolicy
 from tests import builders
 from tests.builders import AT, rules
-from tests.properties.memory_ledger import MemoryLedger, State
-from tests.properties.pure_exchange import Answer, Killed, PureExchange
+from tests.memory_ledger import Killed, MemoryLedger, State
+from tests.properties.pure_exchange import Answer, PureExchange
 from tests.properties.pure_orders import Order
 
 pytestmark = pytest.mark.unit
@@ -80,6 +80,19 @@ class World:
         """Measure nothing."""
 
 
+class MortalLedger(MemoryLedger):
+    """Kills the process after so many commits."""
+
+    commits_left: int | None = None
+
+    def committed(self) -> None:
+        if self.commits_left is not None:
+            self.commits_left -= 1
+            if self.commits_left <= 0:
+                self.commits_left = None
+                raise Killed
+
+
 @dataclass(frozen=True, slots=True)
 class OneUser:
     exchange: Exchange
@@ -112,7 +125,7 @@ class TradingLoop(RuleBasedStateMachine):
     def begin(self, policy: PartialFillPolicy, ending: Ending) -> None:
         self.world = World()
         self.exchange = PureExchange(self.world.now, policy)
-        self.ledger = MemoryLedger(State(JOB))
+        self.ledger = MortalLedger(State(JOB))
         user = OneUser(self.exchange)
         world = self.world
         self.advance = Advance(self.ledger, world, user, world, world, world)

@@ -64,13 +64,14 @@ class _Session(httpx.Auth):
 
 
 class Client:
-    """A connection pool to one base address, with a session or without."""
+    """A connection pool to one base address, with a session or without; over `wire`, if given."""
 
     def __init__(
         self,
         base_url: str,
         credentials: Credentials | None,
         limits: Limits,
+        wire: httpx.BaseTransport | None = None,
     ) -> None:
         self._limits = limits
         self._deadline = Deadline()
@@ -87,7 +88,7 @@ class Client:
                 pool=limits.pool_s,
             ),
             follow_redirects=False,
-            transport=bounded_transport(self._deadline),
+            transport=wire or bounded_transport(self._deadline),
             trust_env=False,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import httpx
 import tenacity
 from tenacity.wait import wait_base
 
@@ -43,6 +44,7 @@ class Settings:
     """How calls are made. Times are in seconds.
 
     A Retry-After longer than `longest_retry_after_s` is not waited for: the error says how long.
+    `wire` carries requests in place of sockets.
     """
 
     limits: Limits = DEFAULT_LIMITS
@@ -53,6 +55,7 @@ class Settings:
     longest_retry_after_s: int = 10
     new_trace_id: Callable[[], str] = fresh_trace_id
     sleep: Callable[[float], None] = time.sleep
+    wire: httpx.BaseTransport | None = None
 
 
 DEFAULT_SETTINGS = Settings()
@@ -70,7 +73,7 @@ class Transport:
     ) -> None:
         self._settings = settings
         self._budget = budget or RateBudget()
-        self._client = Client(base_url, credentials, settings.limits)
+        self._client = Client(base_url, credentials, settings.limits, settings.wire)
 
     def close(self) -> None:
         self._client.close()

@@ -148,7 +148,9 @@ def test_an_exit_is_recovered_alone(left: LegState, found: LegState) -> None:
 
 
 def test_why_an_earlier_answer_was_lost_is_not_why_a_sender_died() -> None:
-    firewalled = replace(with_exit(exiting_cycle(), LegState.SENDING), lost_reason=Reason.FIREWALLED)
+    firewalled = replace(
+        with_exit(exiting_cycle(), LegState.SENDING), lost_reason=Reason.FIREWALLED
+    )
 
     assert placing.recovered(firewalled, after_s(60)).lost_reason is None
 
