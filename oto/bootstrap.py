@@ -20,6 +20,7 @@ from oto.infrastructure.database.engine import make_engine
 from oto.infrastructure.database.jobs import Jobs
 from oto.infrastructure.database.leases import Leases
 from oto.infrastructure.database.ledger import SqlLedger
+from oto.infrastructure.database.sides import Sides
 from oto.infrastructure.database.users import Users
 from oto.infrastructure.dispatch import CeleryDispatcher, make_celery
 from oto.infrastructure.exchanges import KeptExchanges
@@ -132,6 +133,10 @@ class House:
     @cached_property
     def ledger(self) -> SqlLedger:
         return SqlLedger(self.engine, self.leases, live=self.live)
+
+    @cached_property
+    def sides(self) -> Sides:
+        return Sides(self.engine)
 
     @cached_property
     def exchanges(self) -> KeptExchanges:

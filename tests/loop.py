@@ -97,6 +97,17 @@ class OneExchange:
         return self.port or UserExchange(self.alpha)
 
 
+class Altered:
+    """A user's exchange of which a test replaces some calls."""
+
+    def __init__(self, real: Any, **calls: Any) -> None:  # noqa: ANN401 - ports and callables
+        self._real = real
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return self._calls.get(name) or getattr(self._real, name)
+
+
 @dataclass(slots=True)
 class Loop:
     """One user, one job at a time, and everything that a test does to them."""

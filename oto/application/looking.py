@@ -103,7 +103,7 @@ def look(
     read_at = now()
     rows = list(exchange.open_orders())
     shown = {row.order_id for row in rows if row.symbol == symbol}
-    if any(_is_missing(leg, shown) for leg in cycle.legs):
+    if any(is_missing(leg, shown) for leg in cycle.legs):
         start_at = cycle.planned_at - matching.SKEW
         rows += exchange.closed_orders(base_asset, start_at, now() + matching.SKEW)
     mine = [row for row in rows if row.symbol == symbol]
@@ -120,7 +120,8 @@ def seen_row(row: OrderRow) -> SeenOrder:
     )
 
 
-def _is_missing(leg: Leg, shown: set[OrderId]) -> bool:
+def is_missing(leg: Leg, shown: set[OrderId]) -> bool:
+    """Tell whether a leg has to be looked for among past orders, given the open ones."""
     if leg.state in UNRESOLVED:
         return True
     return leg.order_id is not None and not leg.final and leg.order_id not in shown

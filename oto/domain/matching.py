@@ -60,7 +60,7 @@ def match(
     `owned` are the ids of orders on this symbol that are known to be ours already. A leg is absent
     after the settling window and so many reads in a row without it.
     """
-    found = {row.order_id: row for row in rows if _fits(leg, symbol, row, read_at)}
+    found = {row.order_id: row for row in rows if fits(leg, symbol, row, read_at)}
     fitting = [row for order_id, row in found.items() if order_id not in owned]
     if len(fitting) > 1:
         return Ambiguous(tuple(row.order_id for row in fitting))
@@ -100,7 +100,8 @@ def list_id_of(row: OrderRow) -> OrderListId | None:
     return None if row.oto is None else row.oto.order_list_id
 
 
-def _fits(leg: Leg, symbol: Symbol, row: OrderRow, read_at: datetime) -> bool:
+def fits(leg: Leg, symbol: Symbol, row: OrderRow, read_at: datetime) -> bool:
+    """Tell whether a row can be of a leg whose id is not known."""
     role = None if row.oto is None else row.oto.role
     wanted = LegRole.WORKING if leg.kind is LegKind.WORKING else None
     return (

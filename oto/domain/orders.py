@@ -33,6 +33,12 @@ class OrderStatus(Enum):
     UNKNOWN = "UNKNOWN"
 
 
+ENDED = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
+)
+"""Statuses that an order never leaves."""
+
+
 class ExecutionType(Enum):
     """What a report tells; a word that we do not know is UNKNOWN and needs reconciliation."""
 
@@ -149,6 +155,10 @@ class OrderRow:
     created_at: datetime | None
     updated_at: datetime | None
     working_at: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
 
 
 @dataclass(frozen=True, slots=True)

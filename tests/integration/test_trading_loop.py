@@ -28,7 +28,7 @@ from oto.domain.orders import (
     Side,
 )
 from oto.domain.points import day_of
-from tests.loop import Loop, running_loop
+from tests.loop import Altered, Loop, running_loop
 from tests.simulated import AITECH, Exchange
 
 pytestmark = pytest.mark.integration
@@ -396,17 +396,6 @@ def test_an_order_whose_sender_died_is_adopted_by_the_next_turn(loop: Loop) -> N
 
     assert len(loop.cycles()) == 1
     assert_nothing_amiss(loop)
-
-
-class Altered:
-    """A user's exchange of which a test replaces some calls."""
-
-    def __init__(self, real: Any, **calls: Any) -> None:  # noqa: ANN401 - ports and callables
-        self._real = real
-        self._calls = calls
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return self._calls.get(name) or getattr(self._real, name)
 
 
 def test_a_process_that_was_held_up_before_its_post_does_not_send(loop: Loop) -> None:

@@ -60,6 +60,7 @@ COMMANDS = {
     "doctor": "oto.interface.cli.doctor:doctor",
     "exchange": "oto.interface.cli.exchange:exchange",
     "job": "oto.interface.cli.job:job",
+    "reconcile": "oto.interface.cli.reconcile:reconcile",
     "user": "oto.interface.cli.user:user",
 }
 """Where each command is, as `module:name`."""
