@@ -9,6 +9,7 @@ main.commands = LazyCommands(
         "beat": "workers.processes:beat",
         "bench": "workers.bench_loop:bench",
         "demo": "workers.demo:demo",
+        "drill": "workers.drill.command:drill",
         "flower": "workers.processes:flower",
         "sim": "oto.simulator.cli:sim",
         "stream": "workers.processes:stream",

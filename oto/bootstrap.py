@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from oto.application.advance_job import Advance
 from oto.domain.errors import SentenceError
-from oto.infrastructure import servers
+from oto.infrastructure import sabotage, servers
 from oto.infrastructure.alpha.public import PublicAlpha
 from oto.infrastructure.clock import SystemClock
 from oto.infrastructure.database.catalog import Catalog
@@ -181,13 +181,42 @@ class House:
             self.engine.dispose()
 
 
+@dataclass(frozen=True)
+class DrilledHouse(House):
+    """A house whose parts the drill in that folder disturbs."""
+
+    folder: Path
+
+    @cached_property
+    def _crashes(self) -> sabotage.Crashes:
+        return sabotage.Crashes(self.folder)
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        return sabotage.SabotagedLedger(self.engine, self.leases, self._crashes)
+
+    @cached_property
+    def exchanges(self) -> KeptExchanges:
+        urls = self.exchange_urls
+        return sabotage.SabotagedExchanges(urls.rest, self.users, self.vault, self._crashes)
+
+    @cached_property
+    def dispatcher(self) -> CeleryDispatcher:
+        return sabotage.UnreliableDispatcher(self.celery, self.folder, self._crashes)
+
+    @cached_property
+    def clock(self) -> SystemClock:
+        return sabotage.SteppedClock(self.folder)
+
+
 def open_house(settings: Settings | None = None) -> House:
     """Return what this process needs, by its settings.
 
     Raises:
         SettingsError: a setting is wrong.
     """
-    return House(settings or load_settings())
+    settings = settings or load_settings()
+    return House(settings) if settings.drill is None else DrilledHouse(settings, settings.drill)
 
 
 def simulator_file(home: Path) -> Path:

@@ -20,7 +20,7 @@ from oto.infrastructure.database import schema
 from oto.infrastructure.logs import configure_logging
 from oto.infrastructure.redis_store.beats import ORDERS, SWEEP
 from oto.infrastructure.settings import Exchange, Settings, load_settings
-from workers.supervisor import Program, Supervisor, stopped_by_signals
+from workers.supervisor import Program, Supervisor, end_with_supervisor, stopped_by_signals
 
 SIMULATOR_STATE = "simulator-state.json"
 SIMULATOR_USERS = "sim-credentials.json"
@@ -190,6 +190,7 @@ def up(*, simulated: bool | None, workers: int, flower: bool, simulator_options:
     Servers, the simulated exchange unless --live, streams, workers, beat and Flower. Jobs go on
     where they were. Everything it keeps is in the home folder (OTO_HOME).
     """
+    end_with_supervisor()  # such as the drill
     settings = load_settings()
     if simulated is not None:
         chosen = Exchange.SIMULATOR if simulated else Exchange.LIVE

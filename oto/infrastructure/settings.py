@@ -183,6 +183,12 @@ class Settings(BaseSettings):
         description="Password of Flower; without it each run makes a new one and shows it.",
     )
 
+    drill: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        default=None,
+        description="Folder from which `oto drill` disturbs this process; only the drill sets it,"
+        " and never with the real exchange.",
+    )
+
     @field_validator("rest_url", "ws_url")
     @classmethod
     def _fits_the_exchange(cls, url: str | None, chosen: ValidationInfo) -> str | None:
@@ -203,6 +209,12 @@ class Settings(BaseSettings):
         one_is_missing = (self.rest_url is None) != (self.ws_url is None)
         if one_is_missing and self.exchange is Exchange.SIMULATOR:
             raise ValueError("OTO_REST_URL and OTO_WS_URL go together; set both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _disturbs_no_real_exchange(self) -> Self:
+        if self.drill is not None and self.exchange is Exchange.LIVE:
+            raise ValueError("OTO_DRILL disturbs what it runs with; remove it for live trading")
         return self
 
     @property

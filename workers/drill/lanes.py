@@ -1,0 +1,93 @@
+"""Lets the strikes of a schedule happen, each lane on a thread of its own."""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import structlog
+
+from workers.drill.disturb import FAILED, Disturber
+from workers.drill.machine import Machine
+from workers.drill.schedule import Strike
+from workers.drill.simulator import Simulator
+
+_log = structlog.get_logger(__name__)
+
+Act = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A fault that has struck, by this process's own clock."""
+
+    lane: str
+    strike: Strike
+    began_s: float
+    ended_s: float
+    said: str
+
+
+@dataclass(slots=True)
+class LaneRun:
+    """One lane; what strikes for a while is taken back on the same thread."""
+
+    name: str
+    strikes: Sequence[Strike]
+    stopping: threading.Event
+    struck: list[Struck]
+    disturber: Disturber = field(init=False)
+    _agenda: list[tuple[float, int, Act]] = field(default_factory=list)
+    _numbers: "count[int]" = field(default_factory=count)
+    _thread: threading.Thread | None = None
+
+    def start(self, disturber: Disturber, began_s: float) -> None:
+        self.disturber = disturber
+        for strike in self.strikes:
+            self._put(began_s + strike.at_s, lambda strike=strike: self._strike(strike))  # type: ignore[misc]
+        self._thread = threading.Thread(target=self._run, name=f"oto-{self.name}", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+
+    def later(self, after_s: float, act: Act) -> None:
+        """Put the end of something that lasts on the agenda."""
+        self._put(time.monotonic() + after_s, act)
+
+    def _put(self, at_s: float, act: Act) -> None:
+        heapq.heappush(self._agenda, (at_s, next(self._numbers), act))
+
+    def _run(self) -> None:
+        while self._agenda and not self.stopping.is_set():
+            at_s, _, act = self._agenda[0]
+            if self.stopping.wait(max(0.0, at_s - time.monotonic())):
+                return
+            heapq.heappop(self._agenda)
+            try:
+                act()
+            except FAILED as error:
+                _log.info("not_undone", error=type(error).__name__)
+
+    def _strike(self, strike: Strike) -> None:
+        began = time.monotonic()
+        try:
+            said = self.disturber.strike(strike)
+        except FAILED as error:
+            said = f"not possible just then: {type(error).__name__}"
+        self.struck.append(Struck(self.name, strike, began, time.monotonic(), said))
+
+
+def lanes_of(
+    machine: Machine, simulator: Simulator, runs: Sequence[LaneRun], users: int, began_s: float
+) -> None:
+    """Start every lane."""
+    for run in runs:
+        folder = machine.settings.drill
+        if folder is None:
+            raise LookupError("the machine has no folder of the drill")
+        disturber = Disturber(machine, simulator, folder, users, run.later, run.stopping)
+        run.start(disturber, began_s)

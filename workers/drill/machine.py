@@ -1,0 +1,189 @@
+"""The machine that is disturbed: one `oto up`, its processes and servers, seen from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TypeVar
+
+import kombu.exceptions
+import psutil
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
+from oto.application.ports import LedgerUnavailableError
+from oto.bootstrap import House, NotRunningError
+from oto.infrastructure.settings import Settings
+from workers.supervisor import PARENT
+
+T = TypeVar("T")
+
+AWAY = (
+    LedgerUnavailableError,
+    NotRunningError,
+    OSError,
+    SQLAlchemyError,
+    kombu.exceptions.OperationalError,
+    redis.RedisError,
+)
+"""What a server that is down just now makes of a call."""
+
+_UP_WITHIN_S = 90.0
+_DOWN_WITHIN_S = 20.0
+_LOOK_EVERY_S = 0.1
+_WORDS = {
+    "worker-1": "--name=worker-1",
+    "worker-2": "--name=worker-2",
+    "order-streamer": "stream orders",
+    "price-streamer": "stream prices",
+    "beat": "-m cli beat",
+}
+_SERVERS = {"postgres": "postgres", "redis": "valkey-server"}
+
+
+@dataclass(slots=True)
+class Machine:
+    """Starts, kills and shows one system on a home that lasts."""
+
+    settings: Settings
+    workers: int
+    output: IO[bytes]
+    left_behind: list[str] = field(default_factory=list)
+    """Command lines of what went on running after its supervisor was killed."""
+    _up: "subprocess.Popen[bytes] | None" = None
+    _house: House | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Start the system and wait until it is ready.
+
+        Raises:
+            NotReadyError: it is not.
+        """
+        log_began = Path(self.output.name).stat().st_size
+        command = [sys.executable, "-m", "cli", "up", "--no-flower", f"--workers={self.workers}"]
+        self._up = subprocess.Popen(  # noqa: S603 - this very program
+            command,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=self.output,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + _UP_WITHIN_S
+        while b"Running." not in _from(Path(self.output.name), log_began):
+            if self._up.poll() is not None or time.monotonic() > deadline:
+                raise NotRunningError("The system did not come up.")
+            time.sleep(_LOOK_EVERY_S)
+
+    def stop(self) -> None:
+        """Stop it as its user does."""
+        if self._up is not None and self._up.poll() is None:
+            self._up.terminate()
+            self._up.wait(_DOWN_WITHIN_S * 2)
+        self.forget_house()
+
+    def kill(self) -> None:
+        """Kill the supervisor, and wait until everything that it ran is gone."""
+        if self._up is None:
+            return
+        children = psutil.Process(self._up.pid).children(recursive=True)
+        self._up.kill()
+        self._up.wait()
+        self.forget_house()
+        _, alive = psutil.wait_procs(children, timeout=_DOWN_WITHIN_S)
+        for child in alive:
+            with suppress(psutil.Error):
+                self.left_behind.append(" ".join(child.cmdline()))
+                child.kill()
+
+    @property
+    def alive(self) -> bool:
+        return self._up is not None and self._up.poll() is None
+
+    def processes(self) -> Mapping[str, psutil.Process]:
+        """Return the processes and servers that run now, by name."""
+        found: dict[str, psutil.Process] = {}
+        for child in self.everything():
+            with suppress(psutil.Error):
+                line, name = " ".join(child.cmdline()), child.name()
+                for word, part in _WORDS.items():
+                    if part in line:
+                        found[word] = child
+                for server, program in _SERVERS.items():
+                    if name == program and (parent := child.parent()) and parent.name() != program:
+                        found[server] = child
+        return found
+
+    def everything(self) -> Sequence[psutil.Process]:
+        """Return every process of the system that runs now."""
+        if self._up is None:
+            return ()
+        with suppress(psutil.Error):
+            up = psutil.Process(self._up.pid)
+            return [up, *up.children(recursive=True)]
+        return ()
+
+    def signal(self, name: str, number: signal.Signals) -> str:
+        """Send a signal to a process; return what was done."""
+        process = self.processes().get(name)
+        if process is None:
+            return f"{name} was not running"
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+        return f"{number.name} to {name}"
+
+    @property
+    def house(self) -> House:
+        """Return the house as this process sees it."""
+        with self._lock:
+            if self._house is None:
+                self._house = House(self.settings)
+            return self._house
+
+    def forget_house(self) -> None:
+        """Look anew for where the servers are."""
+        with self._lock:
+            if self._house is not None:
+                with suppress(Exception):
+                    self._house.close()
+            self._house = None
+
+    def patiently(self, act: Callable[[House], T], most_s: float = 90.0) -> T:
+        """Act again until no server is away."""
+        deadline = time.monotonic() + most_s
+        while True:
+            try:
+                return act(self.house)
+            except AWAY:
+                if time.monotonic() > deadline:
+                    raise
+                self.forget_house()
+                time.sleep(_LOOK_EVERY_S)
+
+    def _environment(self) -> dict[str, str]:
+        urls = self.settings.exchange_urls
+        given = {
+            "OTO_HOME": str(self.settings.home),
+            "OTO_EXCHANGE": self.settings.exchange.value,
+            "OTO_REST_URL": urls.rest if urls else "",
+            "OTO_WS_URL": urls.ws if urls else "",
+            "OTO_DRILL": str(self.settings.drill or ""),
+            "OTO_LOG_LEVEL": self.settings.log_level,
+            "OTO_DATABASE_URL": "",
+            "OTO_REDIS_URL": "",
+            PARENT: str(os.getpid()),
+        }
+        return {**os.environ, **given}
+
+
+def _from(file: Path, place: int) -> bytes:
+    with file.open("rb") as log:
+        log.seek(place)
+        return log.read()

@@ -1,0 +1,87 @@
+"""Looks at the loop ten times a second: when turns begin, and how long orders stay unknown."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from oto.infrastructure.database.pulse import Pulse, pulse
+from workers.drill.machine import AWAY, Machine
+
+_EVERY_S = 0.1
+_ACTIVE_FOR_S = 15.0
+"""How long after a fault its pauses are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look, by this process's own clock; None is a database that did not answer."""
+
+    at_s: float
+    pulse: Pulse | None
+
+
+@dataclass(slots=True)
+class Watch:
+    """Keeps every look; `began` is the start of the drill."""
+
+    machine: Machine
+    looks: list[Look] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="oto-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_EVERY_S):
+            found: Pulse | None = None
+            try:
+                found = pulse(self.machine.house.engine)
+            except AWAY:
+                self.machine.forget_house()
+            self.looks.append(Look(time.monotonic(), found))
+
+
+def pause_after(looks: Sequence[Look], at_s: float, until_s: float) -> float | None:
+    """Return the longest time without a turn that began after a fault and before the next.
+
+    None where no job was active, so that none could go on.
+    """
+    longest, active = 0.0, False
+    turn_at, turns = at_s, -1
+    for look in looks:
+        if look.pulse is None or look.at_s < at_s:
+            turns = look.pulse.turns if look.pulse is not None else turns
+            continue
+        if look.pulse.turns != turns:
+            longest = max(longest, look.at_s - turn_at)
+            turn_at, turns = look.at_s, look.pulse.turns
+            if turn_at >= min(until_s, at_s + _ACTIVE_FOR_S):
+                break
+        if not look.pulse.active:
+            break
+        active = True
+    return longest if active else None
+
+
+def unknown_for_s(looks: Sequence[Look]) -> list[float]:
+    """Return how long each lost order was looked for: while its job was active."""
+    seen: dict[int, float] = {}
+    before: Look | None = None
+    for look in looks:
+        if look.pulse is None:
+            continue
+        for order, active in look.pulse.unknown.items():
+            since = before.at_s if before is not None else look.at_s
+            seen.setdefault(order, 0.0)
+            if active:
+                seen[order] += look.at_s - since
+        before = look
+    return sorted(seen.values())
