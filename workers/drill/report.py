@@ -75,7 +75,7 @@ def show(outcome: Outcome, *, json: bool) -> None:
     zeros: list[Row] = [
         {
             "must be zero": name.replace("_", " "),
-            "value": f"{value:f}" if value else "0",
+            "value": str(value) if value else "0",
             "": _mark(ok=not value),
         }
         for name, value in found.zeros().items()
