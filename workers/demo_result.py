@@ -10,6 +10,7 @@ from oto.domain.tick import Tick
 from oto.domain.wear import Wear
 from oto.infrastructure.database.jobs import JobView
 from oto.interface.cli import job_view
+from oto.interface.cli.prices import mark
 from workers import usage
 
 STAGES = ("frame_to_tick", "tick_to_post", "report_to_ledger", "step")
@@ -76,9 +77,8 @@ class Result:
 
 
 def worn(view: JobView, tick: Tick | None) -> Wear:
-    """Return a job's wear with what it still holds marked at the bid, else the listed price."""
-    bids = {} if tick is None or tick.bid is None else {view.job.symbol: tick.bid.price}
-    return job_view.worn(view, job_view.price_of(view, bids))
+    """Return a job's wear with what it still holds valued as every command does."""
+    return job_view.worn(view, job_view.price_of(view, mark(tick)))
 
 
 def _job_json(view: JobView, tick: Tick | None) -> dict[str, Any]:

@@ -126,8 +126,12 @@ def test_without_a_terminal_lines_come_now_and_then(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     ("prices", "cost", "bps"),
-    [(tick(bid="0.22690"), "0.0108", "5.40"), (None, "0.0020", "1.00")],
-    ids=["at-the-bid", "at-the-listed-price"],
+    [
+        (tick(bid="0.22690"), "0.0108", "5.40"),
+        (tick(bid="0.29690", trade="0.22690"), "0.0108", "5.40"),
+        (None, "0.0020", "1.00"),
+    ],
+    ids=["at-the-bid", "at-the-last-trade-below-a-zombie-bid", "at-the-listed-price"],
 )
 def test_what_is_parked_is_worth_the_same_in_the_table_and_in_json(
     prices: Tick | None, cost: str, bps: str

@@ -24,7 +24,7 @@ from oto.interface.cli.house import house_for_now, house_running
 from oto.interface.cli.job_wishes import WITHIN_S, Chosen, carry_out
 from oto.interface.cli.numbers import DECIMAL
 from oto.interface.cli.output import console, print_fields, print_json, print_rows, table, usdt
-from oto.interface.cli.prices import bids
+from oto.interface.cli.prices import marks
 
 _MOST_POINTS = 40
 _NEWEST_CYCLES = 10
@@ -115,8 +115,8 @@ def list_(*, name: str | None, every: bool, as_json: bool) -> None:
         if name is not None:
             house.users.named(name)
         views = house.jobs.views(user=name, states=None if every else _UNFINISHED)
-        best = bids(house, {view.job.symbol for view in views})
-    priced = [(view, job_view.price_of(view, best)) for view in views]
+        marked = marks(house, {view.job.symbol for view in views})
+    priced = [(view, job_view.price_of(view, marked.get(view.job.symbol))) for view in views]
     if as_json:
         print_json([job_view.job_json(*one) for one in priced])
     elif views:
@@ -143,13 +143,14 @@ def show(*, job_id: int, log: int, as_json: bool) -> None:
     """Show one job and its newest cycles.
 
     Wear counts what was bought less what was received; dust counts as worn, and tokens of an
-    unfinished cycle at the best bid.
+    unfinished cycle at the best bid, or the last trade where that is lower.
     """
     with house_for_now() as house:
         view = house.jobs.view(JobId(job_id))
         cycles = house.jobs.cycles(view.job.job_id, newest=_NEWEST_CYCLES)[::-1]
         entries = house.jobs.log(view.job.job_id, log) if log else []
-        price = job_view.price_of(view, bids(house, [view.job.symbol]))
+        marked = marks(house, [view.job.symbol])
+    price = job_view.price_of(view, marked.get(view.job.symbol))
     if as_json:
         shown = job_view.job_json(view, price)
         shown["unfinished_cycle"] = None if view.cycle is None else job_view.cycle_json(view.cycle)

@@ -10,7 +10,6 @@ from oto.domain import money, wear
 from oto.domain.cycle import Cycle
 from oto.domain.job import ACTIVE, Reason, TargetKind, Wish
 from oto.domain.leg import Leg
-from oto.domain.market import Symbol
 from oto.domain.money import Amount, Price
 from oto.domain.wear import Wear
 from oto.infrastructure.database.jobs import JobView
@@ -29,10 +28,10 @@ _MEANWHILE = {Wish.PAUSE: ", pausing", Wish.STOP: ", stopping", Wish.RUN: ""}
 _HUNDRED = Decimal(100)
 
 
-def price_of(view: JobView, bids: Mapping[Symbol, Price]) -> Price | None:
-    """Return what a token that is held is valued at: the best bid, else the listed price."""
+def price_of(view: JobView, mark: Price | None) -> Price | None:
+    """Return what a token that is held is valued at: its mark, else the listed price."""
     listed = None if view.token is None else view.token.price
-    return bids.get(view.job.symbol, listed)
+    return listed if mark is None else mark
 
 
 def ticker(view: JobView) -> str:

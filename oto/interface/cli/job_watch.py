@@ -18,7 +18,7 @@ from oto.domain.tick import Tick
 from oto.infrastructure.database.jobs import JobView
 from oto.interface.cli import job_view
 from oto.interface.cli.output import console, print_json, usdt
-from oto.interface.cli.prices import ticks
+from oto.interface.cli.prices import mark, ticks
 
 _EVERY_S = 0.5
 _BAR_WIDTH = 24
@@ -83,7 +83,7 @@ def _drawn(views: Sequence[JobView], found: Mapping[Symbol, Tick]) -> Table:
     drawn.add_column("state", overflow="fold")
     for view in views:
         tick = found.get(view.job.symbol)
-        cost = job_view.worn(view, _bid(view, tick))
+        cost = job_view.worn(view, job_view.price_of(view, mark(tick)))
         drawn.add_row(
             str(view.job.job_id),
             view.user,
@@ -100,7 +100,7 @@ def _drawn(views: Sequence[JobView], found: Mapping[Symbol, Tick]) -> Table:
 
 
 def _line(view: JobView, tick: Tick | None) -> str:
-    cost = job_view.worn(view, _bid(view, tick))
+    cost = job_view.worn(view, job_view.price_of(view, mark(tick)))
     percent = money.half_up_to(job_view.percent_done(view), 1)
     return (
         f"job {view.job.job_id}  {view.user}  {job_view.ticker(view)}  {percent} %  "
@@ -111,17 +111,12 @@ def _line(view: JobView, tick: Tick | None) -> str:
 
 def _json(view: JobView, tick: Tick | None) -> dict[str, object]:
     last = None if tick is None else tick.trade_price
-    return {**job_view.job_json(view, _bid(view, tick)), "last_price": last}
+    return {**job_view.job_json(view, job_view.price_of(view, mark(tick))), "last_price": last}
 
 
 def _state(view: JobView) -> str:
     phase = "" if view.cycle is None else f" · {view.cycle.phase.value.replace('_', ' ')}"
     return f"{job_view.state_words(view)}{phase}"
-
-
-def _bid(view: JobView, tick: Tick | None) -> money.Price | None:
-    bids = {} if tick is None or tick.bid is None else {view.job.symbol: tick.bid.price}
-    return job_view.price_of(view, bids)
 
 
 def _last(tick: Tick | None) -> str:

@@ -14,7 +14,7 @@ from oto.domain.job import ACTIVE, JobId, JobState, Wish
 from oto.infrastructure.database.jobs import JobView
 from oto.interface.cli import job_view
 from oto.interface.cli.output import print_json
-from oto.interface.cli.prices import bids
+from oto.interface.cli.prices import marks
 
 WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.2
@@ -107,10 +107,10 @@ def _tell(
     wait: bool,
     as_json: bool,
 ) -> None:
-    best = bids(house, {view.job.symbol for view in views})
+    marked = marks(house, {view.job.symbol for view in views})
     shown = []
     for view in views:
-        price, job_id = job_view.price_of(view, best), view.job.job_id
+        price, job_id = job_view.price_of(view, marked.get(view.job.symbol)), view.job.job_id
         as_wished = view.job.state in _REACHED[wish] and job_id not in problems
         shown.append({**job_view.job_json(view, price), "as_wished": as_wished})
         if as_json:

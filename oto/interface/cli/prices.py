@@ -22,7 +22,18 @@ def ticks(house: House, symbols: Collection[Symbol]) -> dict[Symbol, Tick]:
     return {symbol: tick for symbol, tick in found.items() if tick.connected}
 
 
-def bids(house: House, symbols: Collection[Symbol]) -> dict[Symbol, Price]:
-    """Return the best bid of each symbol that is streamed now."""
-    found = ticks(house, symbols)
-    return {symbol: tick.bid.price for symbol, tick in found.items() if tick.bid is not None}
+def mark(tick: Tick | None) -> Price | None:
+    """Return what tokens are valued at: the best bid, or the last trade where that is lower.
+
+    The published book can hold bids far above the market that nobody can sell to.
+    """
+    if tick is None or tick.bid is None:
+        return None
+    bid = tick.bid.price
+    return min(bid, tick.trade_price or bid)
+
+
+def marks(house: House, symbols: Collection[Symbol]) -> dict[Symbol, Price]:
+    """Return the mark of each symbol that is streamed now."""
+    found = {symbol: mark(tick) for symbol, tick in ticks(house, symbols).items()}
+    return {symbol: price for symbol, price in found.items() if price is not None}

@@ -24,7 +24,7 @@ from oto.infrastructure.database.users import Held, User
 from oto.infrastructure.vault import VaultError
 from oto.interface.cli.house import house_for_now
 from oto.interface.cli.output import Row, console, local, print_json, table, usdt
-from oto.interface.cli.prices import bids
+from oto.interface.cli.prices import marks
 
 _WATCH_EVERY_S = 5.0
 _AT_A_TIME = 8
@@ -71,9 +71,9 @@ class Wallets:
 def balance(*, name: str | None, watch: bool, as_json: bool) -> None:
     """Show what the user NAME holds, or every user.
 
-    USDT in funding, spot and earn, and Alpha tokens. Reads the exchange and stores what it says. If
     it does not answer, what was stored last is shown with its age. Tokens are valued at the best
-    bid, else at the price in the token list.
+    it does not answer, what was stored last is shown with its age. Tokens are valued at the best
+    bid or the last trade, whichever is lower, else at the price in the token list.
     """
     with house_for_now() as house:
         users = house.users.all() if name is None else [house.users.named(name)]
@@ -109,9 +109,9 @@ def _read_all(house: House, users: Sequence[User]) -> list[Wallets]:
     tokens = {one.token.alpha_id: one.token for one in house.catalog.all()}
     held = [house.users.held(one) for one in users]
     alpha = {one.asset for of_user in held for one in of_user if one.wallet == "alpha"}
-    best = bids(house, [_symbol(asset) for asset in alpha])
+    marked = marks(house, [_symbol(asset) for asset in alpha])
     return [
-        Wallets(one.name, [_position(each, tokens, best) for each in of_user], problem)
+        Wallets(one.name, [_position(each, tokens, marked) for each in of_user], problem)
         for one, of_user, problem in zip(users, held, problems, strict=True)
     ]
 
@@ -136,13 +136,15 @@ def _store(house: House, exchanges: Exchanges, user: User) -> str:
     return ""
 
 
-def _position(held: Held, tokens: dict[AlphaId, TokenInfo], best: dict[Symbol, Price]) -> Position:
+def _position(
+    held: Held, tokens: dict[AlphaId, TokenInfo], marked: dict[Symbol, Price]
+) -> Position:
     if held.wallet != "alpha":
         return Position(held, held.asset, _ONE if held.asset == "USDT" else None)
     token = tokens.get(AlphaId(held.asset))
     if token is None:
         return Position(held, held.asset, None)
-    return Position(held, token.ticker, best.get(_symbol(held.asset), token.price))
+    return Position(held, token.ticker, marked.get(_symbol(held.asset), token.price))
 
 
 def _symbol(asset: str) -> Symbol:
