@@ -5,6 +5,7 @@ from models.cycle import CycleRow, FillRow, OrderRow
 from models.event import EventRow, ReportRow
 from models.halt import HaltRow
 from models.job import JobRow
+from models.role import RoleRow
 from models.token import TokenRow
 from models.user import BalanceRow, CredentialRow, UserRow
 
@@ -19,6 +20,7 @@ __all__ = [
     "JobRow",
     "OrderRow",
     "ReportRow",
+    "RoleRow",
     "TokenRow",
     "UserRow",
 ]

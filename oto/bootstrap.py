@@ -20,6 +20,7 @@ from oto.infrastructure.database.engine import make_engine
 from oto.infrastructure.database.jobs import Jobs
 from oto.infrastructure.database.leases import Leases
 from oto.infrastructure.database.ledger import SqlLedger
+from oto.infrastructure.database.roles import Roles
 from oto.infrastructure.database.sides import Sides
 from oto.infrastructure.database.users import Users
 from oto.infrastructure.dispatch import CeleryDispatcher, make_celery
@@ -113,6 +114,10 @@ class House:
     @cached_property
     def catalog(self) -> Catalog:
         return Catalog(self.engine)
+
+    @cached_property
+    def roles(self) -> Roles:
+        return Roles(self.engine)
 
     @cached_property
     def ticks(self) -> TickStore:

@@ -20,6 +20,7 @@ from oto.infrastructure.alpha.states import (
     Stopped,
     StreamTimings,
 )
+from oto.infrastructure.redis_store.fence import OutdatedError
 from oto.infrastructure.redis_store.latency import Latencies
 from oto.infrastructure.redis_store.latest import LatestTicks, Unwritten
 from oto.infrastructure.redis_store.ticks import TickStore, at_us, in_us
@@ -45,7 +46,7 @@ class PriceStreamer:
 
     The socket's thread only notes what came. One thread writes what is new and the sign of life,
     another asks `wanted` which symbols to follow. An error of Redis or of `wanted` is logged once
-    and outlasted.
+    and outlasted. Where a newer streamer has written, this one is no longer `running`.
     """
 
     def __init__(
@@ -131,6 +132,12 @@ class PriceStreamer:
         self._changed.set()
 
     def _write_on(self) -> None:
+        try:
+            self._write_until_flagged()
+        except OutdatedError:
+            self._logger.warning("outdated", why="another price-streamer has taken over")
+
+    def _write_until_flagged(self) -> None:
         while not self._all_flagged.is_set():
             self._changed.wait(max(0.0, self._beat_due - time.monotonic()))
             self._changed.clear()

@@ -4,16 +4,19 @@ import os
 import secrets
 import socket
 import sys
+import threading
 import warnings
 
 import click
 
 from oto.bootstrap import House, open_house
+from oto.infrastructure.database.roles import Role
 from oto.infrastructure.logs import configure_logging
 from oto.infrastructure.redis_store.client import redis_client
 from oto.infrastructure.redis_store.ticks import TickStore
 from workers.order_streamer import OrderStreamer
 from workers.price_streamer import ANSWER_WITHIN_S, PriceStreamer
+from workers.standby import holding
 from workers.supervisor import end_with_supervisor, stopped_by_signals
 
 _LOOK_EVERY_S = 0.5
@@ -64,13 +67,15 @@ def worker(*, name: str, threads: int | None) -> None:
 
 @click.command()
 def beat() -> None:
-    """Send the scheduled tasks until SIGTERM; run one of it."""
+    """Send the scheduled tasks until SIGTERM; a second one stands by."""
     from workers.app import app  # noqa: PLC0415 - reads where the broker is
 
     house = opened()
-    _ = house.urls
     schedule = house.settings.home / "beat-schedule"
-    app.start(["--quiet", "beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=WARNING"])
+    arguments = ["beat", f"--schedule={schedule}", "--pidfile=", "--loglevel=WARNING"]
+    with holding(house.roles, Role.BEAT, stopped_by_signals()) as token:
+        if token is not None:
+            app.start(["--quiet", *arguments])
 
 
 @click.group()
@@ -80,10 +85,16 @@ def stream() -> None:
 
 @stream.command()
 def prices() -> None:
-    """Keep the latest prices that jobs need in Redis, until SIGTERM."""
+    """Keep the latest prices that jobs need in Redis, until SIGTERM; a second one stands by."""
     house = opened()
     stopping = stopped_by_signals()
-    store = TickStore(redis_client(house.urls.redis_url, ANSWER_WITHIN_S))
+    with holding(house.roles, Role.PRICES, stopping) as token:
+        if token is not None:
+            _stream_prices(house, token, stopping)
+
+
+def _stream_prices(house: House, token: int, stopping: threading.Event) -> None:
+    store = TickStore(redis_client(house.urls.redis_url, ANSWER_WITHIN_S), token)
     streamer = PriceStreamer(house.exchange_urls.ws, store, house.latencies, house.catalog.wanted)
     house.latencies.start()
     streamer.start()
@@ -97,9 +108,15 @@ def prices() -> None:
 
 @stream.command()
 def orders() -> None:
-    """Bring the reports of orders into the ledger, until SIGTERM."""
+    """Bring the reports of orders into the ledger, until SIGTERM; a second one stands by."""
     house = opened()
     stopping = stopped_by_signals()
+    with holding(house.roles, Role.ORDERS, stopping) as token:
+        if token is not None:
+            _stream_orders(house, stopping)
+
+
+def _stream_orders(house: House, stopping: threading.Event) -> None:
     streamer = OrderStreamer(
         house.exchange_urls.ws,
         alpha_of=house.exchanges.alpha,

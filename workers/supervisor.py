@@ -18,7 +18,7 @@ PARENT = "ALPHA_OTO_SUPERVISOR"
 STOP_WITHIN_S = 4.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 15.0
-_STABLE_AFTER_S = 30.0
+_STABLE_AFTER_S = 10.0
 _LOOK_EVERY_S = 0.2
 
 _log = structlog.get_logger(__name__)
@@ -65,16 +65,15 @@ class Supervisor:
         """Start again what has ended, with growing pauses; call it often."""
         now = time.monotonic()
         for one in self._running.values():
-            if one.restart_at is not None:
-                if now >= one.restart_at:
-                    one.restart_at = None
-                    one.process = self._spawn(one.program)
-                    one.started_at = now
-            elif (code := one.process.poll()) is not None:
+            if one.restart_at is None and (code := one.process.poll()) is not None:
                 one.failures = 0 if now - one.started_at > _STABLE_AFTER_S else one.failures + 1
-                pause_s = min(_FIRST_PAUSE_S * 2 ** min(one.failures, 10), _LONGEST_PAUSE_S)
+                pause_s = _pause_s(one.failures)
                 one.restart_at = now + pause_s
                 _log.warning("process_ended", name=one.program.name, code=code, again_in_s=pause_s)
+            if one.restart_at is not None and now >= one.restart_at:
+                one.restart_at = None
+                one.process = self._spawn(one.program)
+                one.started_at = now
 
     def wait(self, until: threading.Event) -> None:
         """Watch until the event is set."""
@@ -107,6 +106,12 @@ class Supervisor:
             stderr=self._output,
             start_new_session=True,
         )
+
+
+def _pause_s(failures: int) -> float:
+    """Return how long to wait with the next start: not at all after a run that was sound."""
+    grown = _FIRST_PAUSE_S * 2 ** min(failures - 1, 10)
+    return min(grown, _LONGEST_PAUSE_S) if failures else 0.0
 
 
 def end_with_supervisor() -> None:

@@ -319,6 +319,6 @@ def test_a_killed_supervisor_leaves_no_process(home: Path) -> None:
     up.kill()
     up.wait()
 
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=60)
 
     assert [child.cmdline() for child in alive] == []

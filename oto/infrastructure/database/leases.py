@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from models import JobRow
 from oto.domain.job import JobId
 
-LENGTH = timedelta(seconds=5)
-_RENEW_EVERY_S = 1.0
+LENGTH = timedelta(seconds=3)
+_RENEW_EVERY_S = 0.75
 
 _log = structlog.get_logger(__name__)
 

@@ -1,7 +1,8 @@
 """The latest tick of each symbol in Redis, where every worker finds it."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TypeAlias, TypeVar
 
 import redis
@@ -9,11 +10,13 @@ import redis
 from oto.domain import money
 from oto.domain.market import BookLevel, Symbol
 from oto.domain.tick import Tick
+from oto.infrastructure.redis_store.fence import Fence
 
 KEPT_S = 300
 BEAT_KEPT_S = 60
 
 _BEAT = "oto:price-streamer:beat"
+_TOKEN = "oto:price-streamer:token"  # noqa: S105 - a fencing token, no secret
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIELDS = (
     "sequence",
@@ -34,23 +37,25 @@ _Value = TypeVar("_Value")
 class TickStore:
     """Ticks as hashes `oto:tick:{symbol}`, and the sign of life of the process that writes them.
 
-    Every call raises `redis.RedisError` where Redis cannot be reached or refuses.
+    Every call raises `redis.RedisError` where Redis cannot be reached or refuses; every write
+    raises `OutdatedError` after one with a higher token.
     """
 
-    def __init__(self, redis: redis.Redis) -> None:
+    def __init__(self, redis: redis.Redis, token: int = 0) -> None:
         self._redis = redis
+        self._fence = Fence(redis, _TOKEN, token)
 
     def write(self, ticks: Iterable[Tick]) -> None:
         """Replace the ticks of these symbols in one round trip; of two for one, the later stays.
 
         A tick that is not replaced vanishes after `KEPT_S`.
         """
-        pipeline = self._redis.pipeline(transaction=False)
+        commands: list[tuple[str | int, ...]] = []
         for tick in ticks:
             key = _key(tick.symbol)
-            pipeline.hset(key, mapping=dict(zip(_FIELDS, _written(tick), strict=True)))
-            pipeline.expire(key, KEPT_S)
-        pipeline.execute()
+            fields = chain.from_iterable(zip(_FIELDS, _written(tick), strict=True))
+            commands += [("HSET", key, *fields), ("EXPIRE", key, KEPT_S)]
+        self._run(commands)
 
     def read(self, symbol: Symbol) -> Tick | None:
         """Return the latest tick, or None where there is none or it has grown old."""
@@ -67,20 +72,24 @@ class TickStore:
 
     def mark_disconnected(self, symbols: Iterable[Symbol]) -> None:
         """Flag what is stored of these symbols as old news, and change nothing else of it."""
-        pipeline = self._redis.pipeline(transaction=False)
+        commands: list[tuple[str | int, ...]] = []
         for symbol in symbols:
-            pipeline.hset(_key(symbol), "connected", "0")
             # Where no tick was stored, this flag alone is now: it must vanish too.
-            pipeline.expire(_key(symbol), KEPT_S, nx=True)
-        pipeline.execute()
+            expire = ("EXPIRE", _key(symbol), KEPT_S, "NX")
+            commands += [("HSET", _key(symbol), "connected", "0"), expire]
+        self._run(commands)
 
     def beat(self, at: datetime) -> None:
         """Say that the process that writes ticks was alive at this time."""
-        self._redis.set(_BEAT, in_us(at), ex=BEAT_KEPT_S)
+        self._run([("SET", _BEAT, str(in_us(at)), "EX", BEAT_KEPT_S)])
 
     def last_beat(self) -> datetime | None:
         """Return when the writing process last said that it lives; None after `BEAT_KEPT_S`."""
         return _optional(self._redis.get(_BEAT), _moment)
+
+    def _run(self, commands: Sequence[Sequence[str | int]]) -> None:
+        if commands:
+            self._fence.run(commands)
 
 
 def at_us(microseconds: int) -> datetime:
