@@ -37,6 +37,8 @@ class MemoryLedger:
     test kills the process, holds it up, or changes what the next transaction finds.
     """
 
+    work_type: type[MemoryWork] = MemoryWork
+
     def __init__(
         self,
         state: State,
@@ -87,7 +89,7 @@ class MemoryLedger:
 
     def begin(self, now: datetime, tick: Tick | None) -> MemoryWork:
         database_now = now if self._clock is None else self._clock()
-        return MemoryWork(self.state, self.listed, now, tick, database_now)
+        return self.work_type(self.state, self.listed, now, tick, database_now)
 
     def take_report(
         self, user_id: UserId, report: ExecutionReport, received_at: datetime

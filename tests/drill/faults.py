@@ -77,7 +77,7 @@ BY_SIMULATOR: Mapping[Fault, Mapping[str, object]] = {
     Fault.MISSING_FIELDS: {"kind": "missing_fields"},
 }
 
-_WRITE = {
+WRITE = {
     Fault.LOST_BEFORE: 8,
     Fault.LOST_AFTER: 14,
     Fault.FAILED_BEFORE: 5,
@@ -94,9 +94,6 @@ _WRITE = {
     Fault.NOT_JSON: 1,
     Fault.MISSING_FIELDS: 1,
 }
-PLACE_OTO = {**_WRITE, Fault.VERY_LATE: 1}
-PLACE = _WRITE
-CANCEL = _WRITE
 READ = {
     Fault.LOST_BEFORE: 10,
     Fault.FAILED_BEFORE: 10,

@@ -13,7 +13,7 @@ from tests.drill.process import Process
 from tests.memory_ledger import MemoryLedger
 from tests.memory_work import Listed, MemoryWork, State
 
-_TRANSACTION_PER_MILLE = 25
+_TRANSACTION_PER_MILLE, _INTENDED_PER_MILLE = 25, 80
 _SEND_WITHIN_MS = 2_000
 _HALTED_MS = (1_000, 20_000)
 
@@ -55,16 +55,17 @@ class DrillLedger(MemoryLedger):
             self.renew(self._turns[-1])
 
     def opening(self) -> None:
-        fault = self._process.may_suffer(
-            faults.TRANSACTION, _TRANSACTION_PER_MILLE, "before a transaction"
-        )
+        intended = _first_leg(self.state, LegState.PLANNED) is not None
+        per_mille = _INTENDED_PER_MILLE if intended else _TRANSACTION_PER_MILLE
+        where = "between intent and sending" if intended else "before a transaction"
+        fault = self._process.may_suffer(faults.TRANSACTION, per_mille, where)
         if fault is Fault.HALTED:
             self.halt()
         elif fault is Fault.DATABASE_AWAY:
             raise LedgerUnavailableError("the database cannot be reached")
 
     def committing(self, work: MemoryWork) -> None:
-        leg = _sending(work.state)
+        leg = _first_leg(work.state, LegState.SENDING)
         if leg is not None and leg.leg_id not in self._sendings:
             self._sendings[leg.leg_id] = len(self._sendings) + 1
         for kind, body in work.events:
@@ -90,7 +91,7 @@ class DrillLedger(MemoryLedger):
 
     def sending(self) -> Leg | None:
         """Return the leg whose POST is under way."""
-        return _sending(self.state)
+        return _first_leg(self.state, LegState.SENDING)
 
     def fenced(self, leg: Leg) -> bool:
         """Tell whether a POST that leaves now breaks a halt.
@@ -108,10 +109,11 @@ class DrillLedger(MemoryLedger):
         super().appears(report)
 
 
-def _sending(state: State) -> Leg | None:
+def _first_leg(state: State, wanted_in: LegState) -> Leg | None:
+    """Return the leg that a POST stands for, if it is in a state."""
     cycle = state.unfinished
     legs = () if cycle is None else cycle.legs
-    wanted = (one for one in legs if one.state is LegState.SENDING)
+    wanted = (one for one in legs if one.state is wanted_in)
     return next((one for one in wanted if one.kind is not LegKind.PENDING), None)
 
 

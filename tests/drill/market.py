@@ -30,7 +30,12 @@ class Market:
     """Moves the book; the tick follows it, late at times."""
 
     def __init__(
-        self, simulation: Simulation, listing: Listing, clock: DrillClock, chance: Chance
+        self,
+        simulation: Simulation,
+        listing: Listing,
+        clock: DrillClock,
+        chance: Chance,
+        swing_bps: int,
     ) -> None:
         self._simulation = simulation
         self._market = simulation.exchange.market(listing.rules.symbol)
@@ -38,6 +43,7 @@ class Market:
         self._rules = listing.rules
         self._clock = clock
         self._chance = chance
+        self._swing_bps = swing_bps
         self._middle = Decimal(listing.first_price)
         self.tick: Tick | None = None
 
@@ -48,11 +54,12 @@ class Market:
     def move(self, size: Decimal) -> None:
         """Move by chance; a level holds a part of an order of this size, or much more."""
         random = self._chance.random
-        self._middle *= 1 + Decimal(random.randint(-15, 15)) / _BPS
+        self._middle *= 1 + Decimal(random.randint(-self._swing_bps, self._swing_bps)) / _BPS
         thin = random.random() < 0.35
         share = Decimal(random.randint(10, 90)) / 100 if thin else Decimal(20)
         seen = random.random() < 0.8
-        self._set(Decimal(random.randint(2, 20)), size * share, seen=seen)
+        spread_bps = random.randint(2, 20) if self._swing_bps else 5
+        self._set(Decimal(spread_bps), size * share, seen=seen)
 
     def calm_down(self, size: Decimal, fallen_bps: int) -> None:
         """Stand still, somewhat lower, with room for every order."""

@@ -82,29 +82,30 @@ class Process:
 class FaultyExchange:
     """The port `Exchange`: the real adapter, with faults around and below each call."""
 
-    def __init__(self, real: UserExchange, wire: Wire, process: Process) -> None:
+    def __init__(self, real: UserExchange, wire: Wire, process: Process, very_late: int) -> None:
         self._real = real
         self._wire = wire
         self._process = process
         self._chance = process.chance
+        self._place_oto = {**faults.WRITE, Fault.VERY_LATE: very_late}
 
     def place_oto(self, approved: Approved[OtoOrder], may_send: Callable[[], bool]) -> PlacedOto:
         def place() -> PlacedOto:
             return self._real.place_oto(approved, may_send)
 
-        return self._call(place, "place an OTO", faults.PLACE_OTO, _PLACING_PER_MILLE)
+        return self._call(place, "place an OTO", self._place_oto, _PLACING_PER_MILLE)
 
     def place_exit(self, approved: Approved[LimitOrder], may_send: Callable[[], bool]) -> OrderId:
         def place() -> OrderId:
             return self._real.place_exit(approved, may_send)
 
-        return self._call(place, "place an exit", faults.PLACE, _PLACING_PER_MILLE)
+        return self._call(place, "place an exit", faults.WRITE, _PLACING_PER_MILLE)
 
     def cancel(self, symbol: Symbol, order_id: OrderId) -> None:
         def cancel() -> None:
             self._real.cancel(symbol, order_id)
 
-        self._call(cancel, f"cancel {order_id}", faults.CANCEL, _CANCEL_PER_MILLE)
+        self._call(cancel, f"cancel {order_id}", faults.WRITE, _CANCEL_PER_MILLE)
 
     def open_orders(self) -> Sequence[OrderRow]:
         return self._read(self._real.open_orders, "open orders")

@@ -52,6 +52,7 @@ _FAULTY_MS = 600_000
 _QUIET_MS = 300_000
 _RESUMED_MS = (2_000, 20_000)
 _MISSED_PER_MILLE = 100
+_STILL = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,10 @@ class Schedule:
     job: Job
     exchange: ExchangeSettings
     ending: Wish
+    swing_bps: int
     fallen_bps: int
+    very_late: int
+    """The weight of the rarest fault, which matters most where prices stand still."""
 
 
 def drawn(chance: Chance) -> Schedule:
@@ -99,7 +103,16 @@ def drawn(chance: Chance) -> Schedule:
         zombie_per_mille=0,
         crossed_per_mille=0,
     )
-    return Schedule(symbol, job, settings, pick([Wish.RUN, Wish.STOP]), pick([0, 0, 20, 500]))
+    still = chance.random.random() < _STILL
+    return Schedule(
+        symbol=symbol,
+        job=job,
+        exchange=settings,
+        ending=pick([Wish.RUN, Wish.STOP]),
+        swing_bps=0 if still else 15,
+        fallen_bps=pick([0, 0, 20, 500]),
+        very_late=8 if still else 1,
+    )
 
 
 class Run:
@@ -121,7 +134,8 @@ class Run:
         self.wire = Wire(simulation, self.agenda, self.chance)
         self.wakes = Wakes(self.agenda, self.chance, self.story, self.take)
         self.size = Decimal(schedule.job.order_size)
-        self.market = Market(simulation, LISTINGS[schedule.symbol], self.clock, self.chance)
+        listing = LISTINGS[schedule.symbol]
+        self.market = Market(simulation, listing, self.clock, self.chance, schedule.swing_bps)
         settings = Settings(wire=self.wire, attempts=1, new_trace_id=lambda: "drill")
         state = State(schedule.job, due_at=self.agenda.now)
         self.ledger = protections.ledger(
@@ -142,7 +156,9 @@ class Run:
             budget=_NoLimit(),
             settings=settings,
         )
-        exchange = FaultyExchange(UserExchange(self.alpha), self.wire, self.process)
+        exchange = FaultyExchange(
+            UserExchange(self.alpha), self.wire, self.process, schedule.very_late
+        )
         self.advance = Advance(
             self.ledger, self.market, OneUser(exchange), self.wakes, self.clock, _NoMeter()
         )

@@ -46,7 +46,8 @@ def _judge_rest(run: Run) -> None:
 def _taken_over(run: Run) -> set[int]:
     """Return the orders that a human was called for: what was called absent, and appeared."""
     orders = run.simulation.exchange.orders.values()
-    appeared = {order for order in orders if str(order.order_id) in run.ledger.appeared}
+    strangers = run.ledger.appeared - {leg.order_id for leg in run.ledger.state.legs}
+    appeared = {order for order in orders if str(order.order_id) in strangers}
     lists = {order.list_id for order in appeared if order.list_id is not None}
     return {order.order_id for order in orders if order in appeared or order.list_id in lists}
 
