@@ -7,7 +7,10 @@ from models.base import Base, Id, Moment, Word
 
 
 class HaltRow(Base):
-    """One halt: of everything, or of one user, or of one symbol."""
+    """One halt: of everything, or of one user, or of one symbol.
+
+    No *sending* is committed after `halted_at`; no order reaches the exchange after `stood_at`.
+    """
 
     __tablename__ = "halts"
     __table_args__ = (
@@ -26,4 +29,5 @@ class HaltRow(Base):
     symbol: Mapped[Word | None]
     why: Mapped[Word]
     halted_at: Mapped[Moment] = mapped_column(server_default=text("now()"))
+    stood_at: Mapped[Moment | None]
     lifted_at: Mapped[Moment | None]

@@ -1,6 +1,7 @@
 """The composition root: from settings to everything that a process needs."""
 
 import json
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,15 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from oto.application.advance_job import Advance
+from oto.application.halt import Halt
 from oto.domain.errors import SentenceError
 from oto.infrastructure import sabotage, servers
 from oto.infrastructure.alpha.public import PublicAlpha
+from oto.infrastructure.alpha.rest_market import RestMarket
 from oto.infrastructure.clock import SystemClock
 from oto.infrastructure.database.catalog import Catalog
 from oto.infrastructure.database.engine import make_engine
+from oto.infrastructure.database.halts import Halts
 from oto.infrastructure.database.jobs import Jobs
 from oto.infrastructure.database.leases import Leases
 from oto.infrastructure.database.ledger import SqlLedger
@@ -173,12 +177,22 @@ class House:
             meter=self.latencies,
         )
 
+    @cached_property
+    def halts(self) -> Halts:
+        return Halts(self.engine)
+
+    def halt(self) -> Halt:
+        """Return what halts trading, its leases running; it needs neither Redis nor workers."""
+        self.leases.start()
+        market = RestMarket(self.public, self.clock)
+        return Halt(self.halts, self.ledger, market, self.exchanges, self.clock, time.sleep)
+
     def close(self) -> None:
         """Give back what this process has opened."""
         made = self.__dict__
-        if "advance" in made:
-            self.leases.stop()
-            self.latencies.stop()
+        for name in ("leases", "latencies"):
+            if name in made:
+                made[name].stop()
         for name in ("exchanges", "public", "celery", "redis"):
             if name in made:
                 made[name].close()

@@ -1,5 +1,6 @@
 """Each decision with all that it was made of, so that it can be made again (TRADING §5.6)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from oto.application.ports import Work
@@ -24,9 +25,12 @@ class Asked(frozenset[Fingerprint]):
         return there
 
 
-def recorded(work: Work) -> Decision:
-    """Decide what a turn does next, and write to the job's log of what and how."""
-    view = work.view()
+def recorded(work: Work, seen_as: Callable[[View], View] = lambda view: view) -> Decision:
+    """Decide what a turn does next, and write to the job's log of what and how.
+
+    `seen_as` is how the one who decides sees the job.
+    """
+    view = seen_as(work.view())
     asked = Asked(view.taken)
     decision = decide(replace(view, taken=asked))
     if not _says_nothing_new(view, decision):

@@ -153,7 +153,10 @@ class Work(Protocol):
         """Return what reports say of orders of this symbol that are not known to be ours."""
 
     def halted(self) -> str | None:
-        """Return why trading this user and symbol is halted, as of this transaction."""
+        """Return why trading this user and symbol is halted.
+
+        None also means that no halt will stand before what this transaction commits is over.
+        """
 
     def owned(self) -> Collection[OrderId]:
         """Return the ids of all orders of this user and symbol that are known to be ours."""

@@ -26,3 +26,5 @@ class EventKind(Enum):
     REPORT_APPLIED = "report_applied"
     LOOKED = "looked"
     ACCOUNT_READ = "account_read"
+    MET = "met"
+    """What stood in the way of one who had seized a job that is out of the loop."""

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +24,7 @@ from oto.infrastructure.redis_store.ticks import TickStore
 from oto.infrastructure.servers.binaries import valkey_server
 from tests.integration.stream_server import StreamServer, elapsed, stream_server, unused_port
 from tests.simulated import AITECH, NEX, Exchange
+from tests.waiting import wait_until
 from workers.price_streamer import ANSWER_WITHIN_S, PriceStreamer
 
 pytestmark = pytest.mark.integration
@@ -37,13 +37,6 @@ QUICK = StreamTimings(
     longest_backoff_s=0.1,
     poll_every_s=0.01,
 )
-
-
-def wait_until(met: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
 
 
 class Valkey:

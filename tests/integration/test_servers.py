@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,6 +29,7 @@ from oto.infrastructure.servers import (
 )
 from oto.infrastructure.servers.guard import EndedEarlyError, Keeper, Server
 from tests.servers import drop_database, flushed_redis, for_psycopg, fresh_database, servers
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -104,13 +104,6 @@ def app(tmp_path: Path) -> Iterator[Callable[..., App]]:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
-
-
-def wait_until(met: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.01)
 
 
 def is_gone(process: psutil.Process) -> bool:

@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.waiting import wait_until
+
 pytestmark = pytest.mark.integration
 
 OTO = Path(sys.executable).parent / "oto"
@@ -71,13 +73,6 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-def wait_until(met: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_sim_serve import OTO, Served, oto, wait_until
+from tests.integration.test_sim_serve import OTO, Served, oto
 from tests.simulated import AITECH, PLACE_OTO, TRADE, Exchange, oto_body, payment
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

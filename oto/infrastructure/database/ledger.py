@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Engine, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Engine, delete, func, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -31,6 +31,9 @@ _REPORTS_KEPT = timedelta(days=3)
 _EARLY = text("interval '50 milliseconds'")
 """How early a wake-up may be: clocks of two hosts, and of a host and its database, differ."""
 
+_FREE = or_(JobRow.lease_until.is_(None), JobRow.lease_until < func.now())
+"""No process has a turn of the job."""
+
 # In these phases nothing is to be decided before a deadline or the next report.
 _NOTHING_TO_DECIDE = frozenset({CyclePhase.OPEN, CyclePhase.BOUGHT})
 
@@ -46,27 +49,49 @@ class SqlLedger:
         self._live = live
 
     def claim(self, wake: Wake) -> Turn | None:
+        return self._take(
+            JobRow.id == wake.job_id,
+            JobRow.epoch == wake.epoch,
+            JobRow.state.in_(ACTIVE_STATES),
+            JobRow.due_at <= func.now() + _EARLY,
+            _FREE,
+        )
+
+    def seize(self, job_id: JobId, *, from_others: bool) -> Turn | None:
+        """Take the next turn of a job in any state, if asked even from a process that has one."""
+        return self._take(JobRow.id == job_id, true() if from_others else _FREE)
+
+    def give_back(self, turn: Turn) -> None:
+        """End a seized turn; an active job is due at once."""
+        self.let_go(turn)
+        with self._transaction() as session:
+            session.execute(
+                update(JobRow)
+                .where(JobRow.id == turn.job_id, JobRow.epoch == turn.epoch)
+                .values(
+                    lease_owner=None,
+                    lease_until=None,
+                    due_at=func.least(JobRow.due_at, func.now()),
+                )
+            )
+
+    def _take(self, *which: ColumnElement[bool]) -> Turn | None:
         with self._transaction() as session:
             row = session.execute(
                 update(JobRow)
-                .where(
-                    JobRow.id == wake.job_id,
-                    JobRow.epoch == wake.epoch,
-                    JobRow.state.in_(ACTIVE_STATES),
-                    JobRow.due_at <= func.now() + _EARLY,
-                    or_(JobRow.lease_until.is_(None), JobRow.lease_until < func.now()),
-                )
+                .where(*which)
                 .values(
                     epoch=JobRow.epoch + 1,
                     lease_owner=self._leases.owner,
                     lease_until=func.now() + self._leases.length,
                 )
-                .returning(JobRow.epoch, JobRow.user_id, JobRow.symbol)
+                .returning(JobRow.id, JobRow.epoch, JobRow.user_id, JobRow.symbol)
             ).one_or_none()
         if row is None:
             return None
-        self._leases.keep(wake.job_id, row.epoch)
-        return Turn(wake.job_id, row.epoch, UserId(row.user_id), Symbol(row.symbol))
+        turn = Turn(JobId(row.id), row.epoch, UserId(row.user_id), Symbol(row.symbol))
+        self._leases.keep(turn.job_id, turn.epoch)
+        return turn
 
     def let_go(self, turn: Turn) -> None:
         self._leases.drop(turn.job_id, turn.epoch)
@@ -140,7 +165,7 @@ class SqlLedger:
                 .where(
                     JobRow.state.in_(ACTIVE_STATES),
                     JobRow.due_at <= func.now(),
-                    or_(JobRow.lease_until.is_(None), JobRow.lease_until < func.now()),
+                    _FREE,
                 )
                 .order_by(JobRow.due_at)
                 .limit(most)

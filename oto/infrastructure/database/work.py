@@ -19,6 +19,7 @@ from oto.domain.account import AssetWallets
 from oto.domain.cycle import Cycle, CyclePhase
 from oto.domain.decisions import View
 from oto.domain.events import EventKind
+from oto.domain.job import ACTIVE as ACTIVE_JOBS
 from oto.domain.job import FINISHED as FINISHED_JOBS
 from oto.domain.job import Job, JobEvent, JobState, Reason
 from oto.domain.job import after as job_after
@@ -139,7 +140,7 @@ class JobWork:
         return cycles.waiting_rows(self._session, self._row.user_id, self._row.symbol)
 
     def halted(self) -> str | None:
-        return halts.covering(self._session, self._row.user_id, self._row.symbol)
+        return halts.at_the_fence(self._session, self._row.user_id, self._row.symbol)
 
     def owned(self) -> Collection[OrderId]:
         found = self._session.scalars(
@@ -193,6 +194,10 @@ class JobWork:
         event_log.append(self._session, self._row, kind, body, at=self.now, cycle_id=cycle_id)
 
     def _change(self, event: JobEvent, reason: Reason | None, detail: str) -> None:
+        if JobState(self._row.state) not in ACTIVE_JOBS:
+            # A job that was seized where it stands stays there; its log says what was met.
+            self.note(EventKind.MET, reason=reason, detail=detail)
+            return
         before = self._row.state, self._row.reason
         self._row.state = job_after(JobState(self._row.state), event).value
         self._row.reason = None if reason is None else reason.name
@@ -240,7 +245,7 @@ class JobWork:
             token=self._token,
             balance=balance,
             permission=Permission(
-                halted=self.halted(),
+                halted=halts.covering(self._session, self._row.user_id, self._row.symbol),
                 terms_accepted=user.terms_accepted,
                 acknowledged=not self._live or user.acknowledged_at is not None,
             ),

@@ -59,8 +59,10 @@ COMMANDS = {
     "db": "oto.interface.cli.db:db",
     "doctor": "oto.interface.cli.doctor:doctor",
     "exchange": "oto.interface.cli.exchange:exchange",
+    "halt": "oto.interface.cli.halt:halt",
     "job": "oto.interface.cli.job:job",
     "reconcile": "oto.interface.cli.reconcile:reconcile",
+    "unhalt": "oto.interface.cli.halt:unhalt",
     "user": "oto.interface.cli.user:user",
 }
 """Where each command is, as `module:name`."""
