@@ -24,7 +24,7 @@ from workers.supervisor import Program, Supervisor, end_with_supervisor, stopped
 
 SIMULATOR_STATE = "simulator-state.json"
 SIMULATOR_USERS = "sim-credentials.json"
-_READY_WITHIN_S = 30.0
+_READY_WITHIN_S = 60.0
 
 
 class NotReadyError(NotRunningError):
