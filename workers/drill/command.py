@@ -79,5 +79,7 @@ def drill(
             click.echo(f"{time.monotonic() - began:6.1f} s  {step}")
 
     outcome = run(wanted, say)
+    if keep is not None:
+        report.write(outcome, keep / "report.json")
     report.show(outcome, json=as_json)
     click.get_current_context().exit(0 if outcome.found.good else 1)

@@ -14,6 +14,9 @@ from workers.drill.machine import Machine
 from workers.drill.schedule import Strike
 from workers.drill.simulator import Simulator
 
+_RECOVERED_WITHIN_S = 30.0
+_LOOK_EVERY_S = 0.1
+
 _log = structlog.get_logger(__name__)
 
 Act = Callable[[], None]
@@ -32,16 +35,21 @@ class Struck:
 
 @dataclass(slots=True)
 class LaneRun:
-    """One lane; what strikes for a while is taken back on the same thread."""
+    """One lane; what strikes for a while is taken back on the same thread.
+
+    `recovered` tells whether the loop has gone on since a time; if given, a fault waits for that.
+    """
 
     name: str
     strikes: Sequence[Strike]
     stopping: threading.Event
     struck: list[Struck]
+    recovered: Callable[[float], bool] | None = None
     disturber: Disturber = field(init=False)
     _agenda: list[tuple[float, int, Act]] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=count)
     _thread: threading.Thread | None = None
+    _last_s: float = 0.0
 
     def start(self, disturber: Disturber, began_s: float) -> None:
         self.disturber = disturber
@@ -73,12 +81,20 @@ class LaneRun:
                 _log.info("not_undone", error=type(error).__name__)
 
     def _strike(self, strike: Strike) -> None:
+        self._wait_for_recovery()
         began = time.monotonic()
         try:
             said = self.disturber.strike(strike)
         except FAILED as error:
             said = f"not possible just then: {type(error).__name__}"
-        self.struck.append(Struck(self.name, strike, began, time.monotonic(), said))
+        self._last_s = time.monotonic()
+        self.struck.append(Struck(self.name, strike, began, self._last_s, said))
+
+    def _wait_for_recovery(self) -> None:
+        deadline = time.monotonic() + _RECOVERED_WITHIN_S
+        while self.recovered is not None and time.monotonic() < deadline:
+            if self.recovered(self._last_s) or self.stopping.wait(_LOOK_EVERY_S):
+                return
 
 
 def lanes_of(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import IO, TypeVar
 
 import kombu.exceptions
@@ -19,8 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oto.application.ports import LedgerUnavailableError
 from oto.bootstrap import House, NotRunningError
+from oto.infrastructure.redis_store.beats import ORDERS, SWEEP
 from oto.infrastructure.settings import Settings
 from workers.supervisor import PARENT
+from workers.system import NotReadyError
 
 T = TypeVar("T")
 
@@ -61,12 +63,12 @@ class Machine:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
-        """Start the system and wait until it is ready.
+        """Start the system and wait until all of it has given signs of life.
 
         Raises:
-            NotReadyError: it is not.
+            NotReadyError: it has not.
         """
-        log_began = Path(self.output.name).stat().st_size
+        began_at = datetime.now(UTC)
         command = [sys.executable, "-m", "cli", "up", "--no-flower", f"--workers={self.workers}"]
         self._up = subprocess.Popen(  # noqa: S603 - this very program
             command,
@@ -77,9 +79,9 @@ class Machine:
             start_new_session=True,
         )
         deadline = time.monotonic() + _UP_WITHIN_S
-        while b"Running." not in _from(Path(self.output.name), log_began):
+        while not self._is_ready(began_at):
             if self._up.poll() is not None or time.monotonic() > deadline:
-                raise NotRunningError("The system did not come up.")
+                raise NotReadyError("The system did not come up.")
             time.sleep(_LOOK_EVERY_S)
 
     def stop(self) -> None:
@@ -167,6 +169,15 @@ class Machine:
                 self.forget_house()
                 time.sleep(_LOOK_EVERY_S)
 
+    def _is_ready(self, began_at: datetime) -> bool:
+        try:
+            beats = self.house.beats
+            signs = (self.house.ticks.last_beat(), beats.last(ORDERS), beats.last(SWEEP))
+        except AWAY:
+            self.forget_house()
+            return False
+        return all(at is not None and at > began_at for at in signs)
+
     def _environment(self) -> dict[str, str]:
         urls = self.settings.exchange_urls
         given = {
@@ -181,9 +192,3 @@ class Machine:
             PARENT: str(os.getpid()),
         }
         return {**os.environ, **given}
-
-
-def _from(file: Path, place: int) -> bytes:
-    with file.open("rb") as log:
-        log.seek(place)
-        return log.read()

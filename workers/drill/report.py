@@ -1,6 +1,8 @@
 """How a drill is shown: tables for people, JSON for programs."""
 
 from collections import Counter
+from json import dumps
+from pathlib import Path
 from typing import Any
 
 from oto.interface.cli.output import Row, console, print_json, print_rows
@@ -64,6 +66,10 @@ def sentences(outcome: Outcome) -> list[str]:
         *(f"called for a human without a fault: {text}" for text in found.uncalled),
         *(f"left behind: {line}" for line in found.left_behind),
     ]
+
+
+def write(outcome: Outcome, file: Path) -> None:
+    file.write_text(dumps(as_json(outcome), indent=1, default=str))
 
 
 def show(outcome: Outcome, *, json: bool) -> None:

@@ -25,7 +25,7 @@ from workers.drill.disturb import FAILED, Disturber
 from workers.drill.human import Human
 from workers.drill.lanes import LaneRun, Struck, lanes_of
 from workers.drill.machine import Machine
-from workers.drill.schedule import Strike, schedule
+from workers.drill.schedule import DEATHS, Strike, schedule
 from workers.drill.simulator import Simulator, simulated
 from workers.drill.verdict import Found, Pause
 from workers.drill.watch import Watch, pause_after, unknown_for_s
@@ -147,6 +147,8 @@ class Drill:
         wanted, stopping = self.wanted, threading.Event()
         planned = schedule(wanted.seed, wanted.seconds, wanted.users, wanted.faults)
         runs = [LaneRun(name, strikes, stopping, self.struck) for name, strikes in planned.items()]
+        for run in runs:
+            run.recovered = self.watch.turned_since if run.name == DEATHS else None
         lanes_of(self.machine, self.simulator, runs, wanted.users, began)
         next_scan = began + _SCAN_EVERY_S
         while time.monotonic() - began < wanted.seconds and self._active(jobs):
@@ -238,7 +240,7 @@ class Drill:
 
     def _pauses(self) -> Iterator[Pause]:
         own = sorted(
-            (one for one in self.struck if one.lane == "processes"), key=lambda one: one.began_s
+            (one for one in self.struck if one.lane == DEATHS), key=lambda one: one.began_s
         )
         for number, one in enumerate(own):
             until = own[number + 1].began_s if number + 1 < len(own) else float("inf")

@@ -166,11 +166,14 @@ class Lane:
     most_s: float
 
 
-# Deaths stand apart, so that the time until work goes on can be told of each.
+DEATHS = "processes"
+"""The lane whose faults wait until the loop goes on after the one before: so the time until it
+does can be told of each."""
+
 LANES: Mapping[str, Lane] = {
     "exchange": Lane(EXCHANGE, 1.0, 2.5),
     "messages": Lane(MESSAGES, 4.0, 9.0),
-    "processes": Lane(PROCESSES, 5.0, 8.0),
+    DEATHS: Lane(PROCESSES, 5.0, 8.0),
 }
 FAULTS: Mapping[str, Draw] = {
     name: draw for lane in LANES.values() for name, draw in lane.faults.items()

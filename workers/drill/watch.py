@@ -39,6 +39,18 @@ class Watch:
         if self._thread is not None:
             self._thread.join()
 
+    def turned_since(self, at_s: float) -> bool:
+        """Tell whether a turn has begun since a time, or none has to because no job is active."""
+        turns: int | None = None
+        for look in self.looks[::-1]:
+            if look.at_s < at_s:
+                break
+            if look.pulse is not None:
+                turns = look.pulse.turns if turns is None else turns
+                if look.pulse.turns != turns or not look.pulse.active:
+                    return True
+        return False
+
     def _run(self) -> None:
         while not self._stopping.wait(_EVERY_S):
             found: Pulse | None = None
