@@ -9,8 +9,8 @@ from oto.infrastructure.database.pulse import Pulse, pulse
 from workers.drill.machine import AWAY, Machine
 
 _EVERY_S = 0.1
-_ACTIVE_FOR_S = 15.0
-"""How long after a fault its pauses are looked for."""
+_LOOKED_FOR_S = 15.0
+"""How long after a fault a pause may begin that is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +66,25 @@ def pause_after(looks: Sequence[Look], at_s: float, until_s: float) -> float | N
 
     None where no job was active, so that none could go on.
     """
-    longest, active = 0.0, False
-    turn_at, turns = at_s, -1
+    until_s = min(until_s, at_s + _LOOKED_FOR_S)
+    turns = max((_turns(look) for look in looks if look.at_s < at_s), default=0)
+    longest, since_s, active = 0.0, at_s, False
     for look in looks:
-        if look.pulse is None or look.at_s < at_s:
-            turns = look.pulse.turns if look.pulse is not None else turns
+        if look.at_s < at_s:
             continue
-        if look.pulse.turns != turns:
-            longest = max(longest, look.at_s - turn_at)
-            turn_at, turns = look.at_s, look.pulse.turns
-            if turn_at >= min(until_s, at_s + _ACTIVE_FOR_S):
-                break
-        if not look.pulse.active:
+        if look.pulse is not None and not look.pulse.active:
             break
-        active = True
+        active = active or look.pulse is not None
+        longest = max(longest, look.at_s - since_s)
+        if _turns(look) > turns:
+            turns, since_s = _turns(look), look.at_s
+            if since_s >= until_s:
+                break
     return longest if active else None
+
+
+def _turns(look: Look) -> int:
+    return look.pulse.turns if look.pulse is not None else 0
 
 
 def unknown_for_s(looks: Sequence[Look]) -> list[float]:
