@@ -16,9 +16,7 @@ from typing import Any
 
 import httpx
 import psutil
-import psycopg
 import pytest
-import redis
 
 from oto.application.audit import Audit, UserLedger, audit
 from oto.domain.cycle import CyclePhase
@@ -28,7 +26,13 @@ from oto.infrastructure.database.jobs import JobView
 from oto.infrastructure.pasted import read_login
 from oto.infrastructure.servers.launch import free_ports
 from oto.infrastructure.settings import Settings
-from tests.servers import for_psycopg
+from workers.drill.secrets import (
+    command_lines,
+    dumped_redis,
+    dumped_tables,
+    found_in,
+    secrets_of,
+)
 from workers.system import Plan, System, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -220,7 +224,7 @@ def test_a_users_session_shows_nowhere(home: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OTO_FLOWER_PASSWORD", "a-password")
     monkeypatch.setenv("OTO_LOG_LEVEL", "DEBUG")
     with system(home, flower=True) as made:
-        secrets = _secrets(home)
+        secrets = secrets_of(home / "logins.json")
         pages: dict[str, str] = {}
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}", auth=("oto", "a-password"), timeout=10
@@ -234,21 +238,15 @@ def test_a_users_session_shows_nowhere(home: Path, monkeypatch: pytest.MonkeyPat
                 _page(flower, pages, path)
         places = {
             **pages,
-            "redis": _dumped_redis(made.house.urls.redis_url),
-            "tables": _dumped_tables(made.house.urls.database_url),
+            "redis": dumped_redis(made.house.urls.redis_url),
+            "tables": dumped_tables(made.house.engine),
+            "command lines": command_lines(psutil.process_iter()),
         }
     places["log"] = (home.parent / f"{home.name}.log").read_text()
 
     assert len(secrets) >= 4
     assert "worker-1" in pages["/api/workers"]
-    for place, text in places.items():
-        assert not [secret for secret in secrets if secret in text], place
-
-
-def _secrets(home: Path) -> list[str]:
-    session = json.loads((home / "logins.json").read_text())["users"][0]
-    values = [*session["headers"].values(), *session["cookies"].values()]
-    return [value for value in values if len(value) >= 24 and value != "Mozilla/5.0 (simulated)"]
+    assert list(found_in(places, secrets)) == []
 
 
 def _flower_shows(flower: httpx.Client, pages: dict[str, str]) -> bool:
@@ -261,43 +259,6 @@ def _flower_shows(flower: httpx.Client, pages: dict[str, str]) -> bool:
 def _page(flower: httpx.Client, pages: dict[str, str], path: str, name: str = "") -> str:
     pages[name or path] = flower.get(path).text
     return pages[name or path]
-
-
-def _dumped_redis(url: str) -> str:
-    found = []
-    for number in range(2):
-        with redis.Redis.from_url(url, db=number) as client:
-            found += [key + (client.dump(key) or b"") for key in client.scan_iter()]
-    return repr(found)
-
-
-def _dumped_tables(url: str) -> str:
-    with psycopg.connect(for_psycopg(url)) as connection:
-        names = connection.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-        ).fetchall()
-        assert len(names) > 10
-        found = [
-            row[0]
-            for (name,) in names
-            for row in connection.execute(f'SELECT t::text FROM "{name}" t').fetchall()
-        ]
-    return "\n".join(found)
-
-
-def test_lists_that_cannot_be_read_at_the_start_are_told_of(home: Path) -> None:
-    nowhere = f"127.0.0.1:{free_ports(1)[0]}"
-    settings = Settings(home=home, rest_url=f"http://{nowhere}", ws_url=f"ws://{nowhere}")
-    nothing = frozenset({"price-streamer", "order-streamer", "worker-1", "beat", "flower"})
-    plan = Plan(settings=settings, simulator=None, durable=False, without=nothing)
-    said: list[str] = []
-
-    with running(plan, said.append):
-        pass
-
-    (told,) = [step for step in said if "could not be read" in step]
-    assert "no connection" in told
-    assert "each minute" in told
 
 
 def test_a_killed_supervisor_leaves_no_process(home: Path) -> None:

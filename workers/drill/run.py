@@ -148,7 +148,7 @@ class Drill:
         planned = schedule(wanted.seed, wanted.seconds, wanted.users, wanted.faults)
         runs = [LaneRun(name, strikes, stopping, self.struck) for name, strikes in planned.items()]
         for run in runs:
-            run.recovered = self.watch.turned_since if run.name == DEATHS else None
+            run.recovered = self.watch.recovered_since if run.name == DEATHS else None
         lanes_of(self.machine, self.simulator, runs, wanted.users, began)
         next_scan = began + _SCAN_EVERY_S
         while time.monotonic() - began < wanted.seconds and self._active(jobs):

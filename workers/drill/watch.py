@@ -39,15 +39,15 @@ class Watch:
         if self._thread is not None:
             self._thread.join()
 
-    def turned_since(self, at_s: float) -> bool:
-        """Tell whether a turn has begun since a time, or none has to because no job is active."""
-        turns: int | None = None
+    def recovered_since(self, at_s: float) -> bool:
+        """Tell whether as many turns have begun since a time as there are active jobs."""
+        latest: Pulse | None = None
         for look in self.looks[::-1]:
             if look.at_s < at_s:
                 break
             if look.pulse is not None:
-                turns = look.pulse.turns if turns is None else turns
-                if look.pulse.turns != turns or not look.pulse.active:
+                latest = latest or look.pulse
+                if latest.turns - look.pulse.turns >= latest.active:
                     return True
         return False
 

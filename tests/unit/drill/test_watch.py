@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from oto.infrastructure.database.pulse import Pulse
-from workers.drill.watch import Look, pause_after, unknown_for_s
+from workers.drill.watch import Look, Watch, pause_after, unknown_for_s
 
 pytestmark = pytest.mark.unit
 
@@ -61,3 +61,10 @@ def test_a_lost_order_is_not_counted_while_its_job_waits_for_a_human() -> None:
 
 def test_a_database_that_does_not_answer_resolves_nothing() -> None:
     assert unknown_for_s(lost({}, {7: True}, None, None, {7: True}, {})) == [4.0]
+
+
+def test_a_loop_has_recovered_when_every_job_may_have_had_its_turn() -> None:
+    watch = Watch(machine=None, looks=looks(1, 2, 3, 4, active=2))  # type: ignore[arg-type]
+
+    assert watch.recovered_since(1)
+    assert not watch.recovered_since(2)
