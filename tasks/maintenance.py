@@ -29,5 +29,5 @@ def refresh_balances() -> int:
 
 @shared_task(name="maintenance.prune", ignore_result=True)
 def prune() -> int:
-    """Drop reports that were applied days ago; their fills stay."""
+    """Drop reports that were applied days ago, and logs of jobs that ended long ago."""
     return house().ledger.prune()

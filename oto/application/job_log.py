@@ -2,11 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+
+from oto.domain.errors import SentenceError
+
+LOG_KEPT = timedelta(days=90)
+"""How long after a job's end its log is kept: a quarter can be looked back on, and the table does
+not grow for ever at some 8 kB a cycle. Cycles, orders and fills stay for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,25 @@ class LogEntry:
     body: dict[str, Any]
     number: int | None = None
     hash: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobLog:
+    """A whole log. `length` and `hash` are those of its newest entry, as the job's row has them."""
+
+    job_id: int
+    length: int
+    hash: bytes
+    entries: tuple[LogEntry, ...] = ()
+
+
+class UnreadableLogError(SentenceError, ValueError):
+    """It is not a job's log, or one that this version cannot read."""
+
+
+def unreadable(entry: LogEntry, error: Exception) -> UnreadableLogError:
+    """Return what is raised where an entry is not understood."""
+    return UnreadableLogError(f"Entry {entry.number} of the log cannot be read: {error}.")
 
 
 def link(  # noqa: PLR0917 - an entry and what it follows
@@ -38,7 +63,7 @@ def first_broken(entries: Iterable[LogEntry]) -> int | None:
     """Return the number of the first entry that was changed, or before which one is missing."""
     before, expected = b"", 1
     for entry in entries:
-        if entry.number is None:
+        if entry.number is None and expected == 1:
             continue
         linked = link(before, expected, entry.at, entry.kind, entry.cycle_id, entry.body)
         if entry.number != expected or entry.hash != linked:
@@ -47,18 +72,33 @@ def first_broken(entries: Iterable[LogEntry]) -> int | None:
     return None
 
 
-def to_lines(entries: Iterable[LogEntry]) -> bytes:
-    """Write a log as JSON, an entry a line."""
-    return b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
+def first_amiss(log: JobLog) -> int | None:
+    """Return the number of the first entry that was changed or is missing, at the end too."""
+    broken = first_broken(log.entries)
+    chained = [entry for entry in log.entries if entry.number is not None]
+    if broken is not None:
+        return broken
+    if len(chained) != log.length:
+        return min(len(chained), log.length) + 1
+    return None if not chained or chained[-1].hash == log.hash else log.length
 
 
-def from_lines(lines: bytes) -> list[LogEntry]:
+def to_lines(log: JobLog) -> bytes:
+    """Write a log as JSON, one line for what it is of and one for each entry."""
+    head = replace(log, entries=())
+    return b"".join(msgspec.json.encode(line) + b"\n" for line in (head, *log.entries))
+
+
+def from_lines(lines: bytes) -> JobLog:
     """Read what `to_lines` has written.
 
     Raises:
-        ValueError: it is no such log.
+        UnreadableLogError: it is no such log.
     """
+    head, _, rest = lines.partition(b"\n")
     try:
-        return [msgspec.json.decode(line, type=LogEntry) for line in lines.splitlines() if line]
-    except msgspec.MsgspecError as error:
-        raise ValueError(f"this is not a job's log: {error}") from None
+        log = msgspec.json.decode(head, type=JobLog)
+        entries = (msgspec.json.decode(line, type=LogEntry) for line in rest.splitlines() if line)
+        return replace(log, entries=tuple(entries))
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UnreadableLogError(f"This is not a job's log: {error}.") from None

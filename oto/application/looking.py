@@ -32,8 +32,8 @@ class Seen:
             return True
         seen = self._with_fills(self._with_rows(self._without_unlisted(cycle)))
         if seen != cycle:
-            mine = [row for row in self.rows if cycle.leg_of(row.order_id) is not None]
-            work.note(EventKind.LOOKED, rows=mine, fills=self.fills)
+            mine = [seen_row(row) for row in self.rows if cycle.leg_of(row.order_id) is not None]
+            work.note(EventKind.LOOKED, orders=mine, fills=self.fills)
         work.save(replace(seen, looked_at=self.read_at))
         return all(self._resolve(work, leg) for leg in _lost(cycle))
 
@@ -73,8 +73,8 @@ class Seen:
         match outcome:
             case Adopted(row, partner):
                 ids = [row.order_id, *([partner.order_id] if partner is not None else [])]
-                work.save(self._with_rows(placing.accepted(cycle, leg, ids)))
                 work.note(EventKind.ADOPTED, order_ids=ids)
+                work.save(self._with_rows(placing.accepted(cycle, leg, ids)))
                 work.apply_waiting_reports()
             case Absent():
                 work.save(placing.all_legs(cycle, leg, LegEvent.PROVE_ABSENT))

@@ -204,7 +204,7 @@ class Ledger(Protocol):
         """Make every unfinished cycle of a user be read from the exchange at once."""
 
     def prune(self) -> int:
-        """Drop reports that were applied days ago and return how many."""
+        """Drop reports applied days ago and logs of jobs long ended; return how many."""
 
     def due(self, most: int) -> Sequence[Wake]:
         """Return wake-ups of jobs whose time is there and whom no turn has."""

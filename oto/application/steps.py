@@ -154,8 +154,8 @@ class Steps:
     def _placed(self, leg: Leg, order_ids: tuple[OrderId, ...]) -> None:
         with self.transaction() as work:
             if (cycle := work.cycle) is not None:
-                work.save(placing.accepted(cycle, _current(cycle, leg), order_ids))
                 work.note(EventKind.PLACED, order_ids=order_ids)
+                work.save(placing.accepted(cycle, _current(cycle, leg), order_ids))
                 work.apply_waiting_reports()
 
     def _lost(self, leg: Leg, error: OutcomeUnknownError) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oto.application.advance_job import Outcome
-from oto.application.job_log import first_broken, from_lines, to_lines
+from oto.application.job_log import first_amiss, from_lines, to_lines
 from oto.application.ports import FencedError, Wake
 from oto.application.replay import replay
 from oto.domain.cycle import CyclePhase
@@ -44,9 +44,9 @@ def loop(database_url: str, exchange: Exchange) -> Iterator[Loop]:
 def assert_logs_tell_the_truth(loop: Loop) -> None:
     """Every log is whole, and every decision in it comes out the same again."""
     for view in loop.jobs.views():
-        log = loop.jobs.log(view.job.job_id)
-        assert first_broken(log) is None
-        assert replay(log).differences == ()
+        log = loop.jobs.whole_log(view.job.job_id)
+        assert first_amiss(log) is None
+        assert replay(log.entries).differences == ()
         assert from_lines(to_lines(log)) == log
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models import CycleRow, EventRow, JobRow, TokenRow, UserRow
-from oto.application.job_log import LogEntry
+from oto.application.job_log import JobLog, LogEntry
 from oto.application.jobs import JobNotChangedError, JobNotStartedError
 from oto.application.ports import Wake
 from oto.domain.cycle import Cycle
@@ -183,16 +183,20 @@ class Jobs:
     def log(self, job_id: JobId, most: int | None = None) -> list[LogEntry]:
         """Return a job's log, or only its newest entries, oldest first."""
         with Session(self._engine) as session:
-            rows = session.scalars(
-                select(EventRow)
-                .where(EventRow.job_id == job_id)
-                .order_by(EventRow.id.desc())
-                .limit(most)
-            ).all()
-        return [
-            LogEntry(row.at, row.kind, row.cycle_id, row.body, row.number, row.hash)
-            for row in reversed(rows)
-        ]
+            return _entries(session, job_id, most)
+
+    def whole_log(self, job_id: JobId) -> JobLog:
+        """Return a job's log with what its row says of the newest entry.
+
+        Raises:
+            UnknownJobError: there is no such job.
+        """
+        with Session(self._snapshots) as session:
+            row = session.get(JobRow, job_id)
+            if row is None:
+                raise _unknown(job_id)
+            entries = _entries(session, job_id, None)
+            return JobLog(job_id, row.log_length, row.log_hash, tuple(entries))
 
     def counts(self, job_ids: Sequence[int]) -> dict[str, int]:
         """Return how many log entries of each kind the jobs have."""
@@ -231,6 +235,16 @@ class Jobs:
                 f"Job {held_by} of this user still has an unfinished cycle on {symbol}; "
                 f"`oto job resume {held_by}` takes it up."
             )
+
+
+def _entries(session: Session, job_id: int, most: int | None) -> list[LogEntry]:
+    rows = session.scalars(
+        select(EventRow).where(EventRow.job_id == job_id).order_by(EventRow.id.desc()).limit(most)
+    ).all()
+    return [
+        LogEntry(row.at, row.kind, row.cycle_id, row.body, row.number, row.hash)
+        for row in reversed(rows)
+    ]
 
 
 def _unknown(job_id: int) -> UnknownJobError:

@@ -156,7 +156,7 @@ class SqlLedger:
                 .where(ReportRow.applied_at < func.now() - _REPORTS_KEPT)
                 .returning(ReportRow.event_id)
             )
-            return len(dropped.all())
+            return len(dropped.all()) + event_log.drop_old(session)
 
     def due(self, most: int) -> Sequence[Wake]:
         with self._transaction() as session:
@@ -283,11 +283,11 @@ def _note(  # noqa: PLR0917 - what was, and what has come
     now: datetime,
 ) -> None:
     """Write to the job's log what a report has told and what that changed."""
-    cycle_id, phase = store.row.id, store.cycle.phase
+    cycle_id, cycle = store.row.id, store.cycle
     told = event_log.told(report)
     event_log.append(session, job, EventKind.REPORT_APPLIED, told, at=now, cycle_id=cycle_id)
-    if phase is not before:
-        changed = {"before": before, "phase": phase}
+    if cycle.phase is not before:
+        changed = event_log.changed(before, cycle)
         event_log.append(session, job, EventKind.CYCLE_CHANGED, changed, at=now, cycle_id=cycle_id)
 
 

@@ -98,29 +98,12 @@ class JobWork:
         self._store = store = CycleStore(self._session, row, ())
         store.add_order(self._order(LegKind.WORKING, order.working_price, order.working_quantity))
         store.add_order(self._order(LegKind.PENDING, order.pending_price, Quantity(_NOTHING)))
-        self.note(
-            EventKind.CYCLE_PLANNED,
-            number=row.number,
-            price=order.working_price,
-            quantity=order.working_quantity,
-            pending_price=order.pending_price,
-            payment=order.payment,
-            tick=self._tick,
-        )
         return store.cycle
 
     def plan_exit(self, order: LimitOrder) -> Leg:
         store = self._required()
         store.row.rung += 1
-        leg = store.add_order(self._order(LegKind.EXIT, order.price, order.quantity))
-        self.note(
-            EventKind.EXIT_PLANNED,
-            rung=store.row.rung,
-            price=order.price,
-            quantity=order.quantity,
-            tick=self._tick,
-        )
-        return leg
+        return store.add_order(self._order(LegKind.EXIT, order.price, order.quantity))
 
     def save(self, cycle: Cycle) -> None:
         store = self._required()
@@ -208,9 +191,10 @@ class JobWork:
             )
 
     def _note_phase(self, before: CyclePhase) -> None:
-        phase = self._required().cycle.phase
-        if phase is not before:
-            self.note(EventKind.CYCLE_CHANGED, before=before, phase=phase)
+        cycle = self._required().cycle
+        # Of the sending there is a note of its own.
+        if cycle.phase not in {before, CyclePhase.SENDING}:
+            self.note(EventKind.CYCLE_CHANGED, **event_log.changed(before, cycle))
 
     def _release(self) -> None:
         self._row.lease_owner = None

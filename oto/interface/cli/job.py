@@ -7,7 +7,6 @@ from decimal import Decimal
 import click
 
 from oto.application import jobs
-from oto.application.job_log import LogEntry
 from oto.application.jobs import Asked
 from oto.application.refresh import refresh_catalog
 from oto.bootstrap import House
@@ -19,7 +18,7 @@ from oto.domain.pricing.profiles import PROFILES
 from oto.infrastructure.database.catalog import Listed, UnknownTokenError
 from oto.infrastructure.database.jobs import JobView
 from oto.infrastructure.database.users import User
-from oto.interface.cli import job_view, job_watch
+from oto.interface.cli import job_log, job_view, job_watch
 from oto.interface.cli.house import house_for_now, house_running
 from oto.interface.cli.job_wishes import WITHIN_S, Chosen, carry_out
 from oto.interface.cli.numbers import DECIMAL
@@ -28,8 +27,6 @@ from oto.interface.cli.prices import marks
 
 _MOST_POINTS = 40
 _NEWEST_CYCLES = 10
-_LOG_TAIL = 20
-_MOST_LOG = 10_000
 _UNFINISHED = frozenset(JobState) - FINISHED
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -129,17 +126,8 @@ def list_(*, name: str | None, every: bool, as_json: bool) -> None:
 
 @job.command()
 @click.argument("job_id", type=int)
-@click.option(
-    "--log",
-    is_flag=False,
-    flag_value=_LOG_TAIL,
-    default=0,
-    type=click.IntRange(0, _MOST_LOG),
-    metavar="[N]",
-    help=f"Also the newest N entries of its log [{_LOG_TAIL}].",
-)
 @_JSON
-def show(*, job_id: int, log: int, as_json: bool) -> None:
+def show(*, job_id: int, as_json: bool) -> None:
     """Show one job and its newest cycles.
 
     Wear counts what was bought less what was received; dust counts as worn, and tokens of an
@@ -148,17 +136,15 @@ def show(*, job_id: int, log: int, as_json: bool) -> None:
     with house_for_now() as house:
         view = house.jobs.view(JobId(job_id))
         cycles = house.jobs.cycles(view.job.job_id, newest=_NEWEST_CYCLES)[::-1]
-        entries = house.jobs.log(view.job.job_id, log) if log else []
         marked = marks(house, [view.job.symbol])
     price = job_view.price_of(view, marked.get(view.job.symbol))
     if as_json:
         shown = job_view.job_json(view, price)
         shown["unfinished_cycle"] = None if view.cycle is None else job_view.cycle_json(view.cycle)
         shown["newest_cycles"] = [job_view.cycle_json(cycle) for cycle in cycles]
-        shown["log"] = job_view.log_json(entries)
         print_json(shown)
     else:
-        _print(view, price, cycles, entries)
+        _print(view, price, cycles)
 
 
 @job.command()
@@ -233,6 +219,10 @@ _wishing(
 )
 
 
+for _command in (job_log.log, job_log.replay, job_log.explain):
+    job.add_command(_command)
+
+
 def _target(
     volume: Decimal | None, counted: Decimal | None, points: int | None
 ) -> tuple[TargetKind, Decimal]:
@@ -269,9 +259,7 @@ def _started(view: JobView, planned: jobs.Plan) -> str:
     )
 
 
-def _print(
-    view: JobView, price: Price | None, cycles: Sequence[Cycle], entries: Sequence[LogEntry]
-) -> None:
+def _print(view: JobView, price: Price | None, cycles: Sequence[Cycle]) -> None:
     job_id, out = view.job.job_id, console()
     title = f"Job {job_id}: {view.user} buys {job_view.ticker(view)} ({view.job.symbol})"
     print_fields(title, job_view.fields(view, price))
@@ -282,8 +270,6 @@ def _print(
     if cycles:
         rows = [job_view.cycle_row(cycle) for cycle in cycles]
         out.print(table("\nNewest cycles", job_view.CYCLE_COLUMNS, rows))
-    for entry in entries:
-        click.echo(job_view.log_line(entry))
 
 
 def _listed(house: House, token: str) -> Listed:

@@ -1,11 +1,9 @@
 """A job as it is shown: in words, in tables, as JSON."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 
 from oto.application import jobs
-from oto.application.job_log import LogEntry
 from oto.domain import money, wear
 from oto.domain.cycle import Cycle
 from oto.domain.job import ACTIVE, Reason, TargetKind, Wish
@@ -13,7 +11,7 @@ from oto.domain.leg import Leg
 from oto.domain.money import Amount, Price
 from oto.domain.wear import Wear
 from oto.infrastructure.database.jobs import JobView
-from oto.interface.cli.output import Row, Value, local, usdt
+from oto.interface.cli.output import Row, Value, usdt
 
 LIST_COLUMNS = ("job", "user", "token", "target", "done_%", "bought", "wear", "bps", "state")
 LEG_COLUMNS = ("leg", "side", "order", "state", "price", "quantity", "executed", "quote", "fees")
@@ -150,14 +148,6 @@ def cycle_row(cycle: Cycle) -> Row:
     }
 
 
-def log_line(entry: LogEntry) -> str:
-    """Return an entry in one line; what is nested in it is for JSON."""
-    told = {key: value for key, value in entry.body.items() if not isinstance(value, dict)}
-    body = "  ".join(f"{key}={_short(value)}" for key, value in told.items() if value)
-    cycle = "" if entry.cycle_id is None else f"  cycle={entry.cycle_id}"
-    return f"{local(entry.at)}  {entry.kind}{cycle}  {body}".rstrip()
-
-
 def job_json(view: JobView, price: Price | None) -> dict[str, object]:
     """Return one job with stable keys."""
     job, cost = view.job, worn(view, price)
@@ -212,13 +202,6 @@ def cycle_json(cycle: Cycle) -> dict[str, object]:
     }
 
 
-def log_json(entries: Sequence[LogEntry]) -> list[dict[str, object]]:
-    return [
-        {"at": one.at, "event": one.kind, "cycle_id": one.cycle_id, "body": one.body}
-        for one in entries
-    ]
-
-
 def _leg_json(leg: Leg) -> dict[str, object]:
     return {
         "kind": leg.kind,
@@ -250,7 +233,3 @@ def _dust(view: JobView) -> Decimal:
 
 def _phase(cycle: Cycle) -> str:
     return cycle.phase.value.replace("_", " ")
-
-
-def _short(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -19,7 +19,7 @@ _SHORT = "the wallet holds less than our cycles"
 
 _WHAT_TO_DO: Mapping[Verdict, str] = {
     Verdict.AMBIGUOUS: (
-        "compare `oto job show {job} --log` with the exchange, cancel or sell there what should "
+        "compare `oto job explain {job}` with the exchange, cancel or sell there what should "
         "not be, then `oto job resume {job}`"
     ),
     Verdict.RISEN: "cancel order {order} on the exchange",
