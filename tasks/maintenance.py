@@ -20,6 +20,12 @@ def sweep() -> int:
     return len(wakes)
 
 
+@shared_task(name="maintenance.echo", ignore_result=True)
+def echo(token: str) -> None:
+    """Show that the queue which this came through is read."""
+    house().beats.echo(token)
+
+
 @shared_task(name="maintenance.refresh_balances", ignore_result=True)
 def refresh_balances() -> int:
     """Read the wallets of every user whose jobs are active."""

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import sys
 import threading
 import warnings
@@ -11,6 +10,7 @@ import click
 
 from oto.bootstrap import House, open_house
 from oto.infrastructure.database.roles import Role
+from oto.infrastructure.dispatch import add_queue, node_name, shared_queues
 from oto.infrastructure.logs import configure_logging
 from oto.infrastructure.redis_store.client import redis_client
 from oto.infrastructure.redis_store.ticks import TickStore
@@ -20,7 +20,6 @@ from workers.standby import holding
 from workers.supervisor import end_with_supervisor, stopped_by_signals
 
 _LOOK_EVERY_S = 0.5
-_QUEUES = "trading,market,maintenance"
 _SWITCH_S = 0.0005
 _FLOWER_USER = "oto"
 
@@ -49,6 +48,9 @@ def worker(*, name: str, threads: int | None) -> None:
     _ = house.urls  # says in one sentence if nothing runs
     # Celery warns of running as root because of pickle, which is not accepted here.
     warnings.filterwarnings("ignore", module="celery.platforms")
+    node = node_name(name)
+    queues = (*shared_queues(app), node)
+    add_queue(app, node)
     number = threads or house.settings.worker_threads
     app.worker_main(
         [
@@ -56,8 +58,8 @@ def worker(*, name: str, threads: int | None) -> None:
             "worker",
             "--pool=threads",
             f"--concurrency={number}",
-            f"--queues={_QUEUES}",
-            f"--hostname={name}@{socket.gethostname()}",
+            f"--queues={','.join(queues)}",
+            f"--hostname={node}",
             "--without-gossip",
             "--without-mingle",
             "--loglevel=WARNING",

@@ -66,8 +66,7 @@ def _taken(roles: Roles, role: Role, stopping: threading.Event) -> int | None:
 
 
 def _standing_by(roles: Roles, role: Role) -> str:
-    (holder,) = (one for one in roles.holders() if one.role is role)
-    return f"{holder.host} has the role in process {holder.pid} since {holder.since:%F %T} UTC"
+    return next(str(one) for one in roles.holders() if one.role is role)
 
 
 def _keep(

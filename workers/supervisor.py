@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -20,6 +20,8 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 15.0
 _STABLE_AFTER_S = 10.0
 _LOOK_EVERY_S = 0.2
+_START_WITHIN_S = 60.0
+_FINISH_WITHIN_S = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -40,15 +42,27 @@ class _Running:
     started_at: float
     failures: int = 0
     restart_at: float | None = None
+    kill_at: float | None = None
 
 
 class Supervisor:
-    """Keeps programs running until `stop`; `output` takes what they print."""
+    """Keeps programs running until `stop`; `output` takes what they print.
 
-    def __init__(self, environment: Mapping[str, str], output: IO[bytes] | None = None) -> None:
+    `silent` names those that live and do not work: they are ended and started again, unless they
+    are younger than `start_within_s`.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        output: IO[bytes] | None = None,
+        start_within_s: float = _START_WITHIN_S,
+    ) -> None:
         self._environment = {**os.environ, **environment, PARENT: str(os.getpid())}
         self._output = output
+        self._start_within_s = start_within_s
         self._running: dict[str, _Running] = {}
+        self.silent: Callable[[], Collection[str]] = tuple
 
     @property
     def pids(self) -> dict[str, int]:
@@ -64,16 +78,28 @@ class Supervisor:
     def watch(self) -> None:
         """Start again what has ended, with growing pauses; call it often."""
         now = time.monotonic()
+        for name in self.silent():
+            self._end_silent(self._running[name], now)
         for one in self._running.values():
+            if one.kill_at is not None and now >= one.kill_at:
+                one.process.kill()
             if one.restart_at is None and (code := one.process.poll()) is not None:
                 one.failures = 0 if now - one.started_at > _STABLE_AFTER_S else one.failures + 1
                 pause_s = _pause_s(one.failures)
                 one.restart_at = now + pause_s
                 _log.warning("process_ended", name=one.program.name, code=code, again_in_s=pause_s)
             if one.restart_at is not None and now >= one.restart_at:
-                one.restart_at = None
+                one.restart_at = one.kill_at = None
                 one.process = self._spawn(one.program)
                 one.started_at = now
+
+    def _end_silent(self, one: _Running, now: float) -> None:
+        if one.kill_at is not None or now - one.started_at < self._start_within_s:
+            return
+        _log.error("process_silent", name=one.program.name, why="it takes no messages: restarted")
+        # Running steps may finish.
+        one.process.send_signal(signal.SIGTERM)
+        one.kill_at = now + _FINISH_WITHIN_S
 
     def wait(self, until: threading.Event) -> None:
         """Watch until the event is set."""

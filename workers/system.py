@@ -17,9 +17,11 @@ from oto.bootstrap import House, NotRunningError, plain, simulator_file
 from oto.domain.errors import ExchangeError
 from oto.infrastructure import servers
 from oto.infrastructure.database import schema
+from oto.infrastructure.dispatch import node_name, shared_queues
 from oto.infrastructure.logs import configure_logging
 from oto.infrastructure.redis_store.beats import ORDERS, SWEEP
 from oto.infrastructure.settings import Exchange, Settings, load_settings
+from workers.canary import Canary
 from workers.supervisor import Program, Supervisor, end_with_supervisor, stopped_by_signals
 
 SIMULATOR_STATE = "simulator-state.json"
@@ -116,6 +118,7 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
         for program in _programs(plan):
             if program.name not in plan.without:
                 supervisor.start(program)
+        stack.callback(_watch_queues(plan, house, supervisor).stop)
         say("streams, worker and beat are started")
         try:
             yield System(house, supervisor, began_at)
@@ -128,12 +131,24 @@ def _programs(plan: Plan) -> Iterator[Program]:
     threads = () if plan.threads is None else (f"--threads={plan.threads}",)
     yield Program("price-streamer", ("stream", "prices"))
     yield Program("order-streamer", ("stream", "orders"))
-    for number in range(1, plan.workers + 1):
-        name = f"worker-{number}"
+    for name in _workers(plan):
         yield Program(name, ("worker", f"--name={name}", *threads))
     yield Program("beat", ("beat",))
     if plan.flower:
         yield Program("flower", ("flower",))
+
+
+def _workers(plan: Plan) -> list[str]:
+    return [f"worker-{number}" for number in range(1, plan.workers + 1)]
+
+
+def _watch_queues(plan: Plan, house: House, supervisor: Supervisor) -> Canary:
+    """Have workers that are silent started again."""
+    owners = {node_name(name): name for name in _workers(plan) if name in supervisor.pids}
+    canary = Canary(house.celery, house.beats, shared_queues(house.celery), owners)
+    supervisor.silent = canary.silent
+    canary.start()
+    return canary
 
 
 def _environment(settings: Settings) -> dict[str, str]:

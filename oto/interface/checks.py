@@ -1,6 +1,7 @@
 """What the doctor looks at."""
 
 import time
+import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -15,18 +16,20 @@ from oto.infrastructure.alpha.client import Limits
 from oto.infrastructure.alpha.server_date import server_date
 from oto.infrastructure.database import schema
 from oto.infrastructure.database.ledger import reachable
+from oto.infrastructure.database.roles import Role
+from oto.infrastructure.dispatch import ask_echo, shared_queues
 from oto.infrastructure.redis_store.beats import ORDERS, SWEEP, Beats
 from oto.infrastructure.redis_store.client import redis_client
 from oto.infrastructure.redis_store.ticks import TickStore
 from oto.infrastructure.vault import KEY_FILE, VaultError
 
-QUEUES = frozenset({"trading", "market", "maintenance"})
 MOST_SKEW = timedelta(seconds=2)
 
 _STREAM_BEATS_WITHIN = timedelta(seconds=5)
 _SWEEP_WITHIN = timedelta(seconds=10)
 _REDIS_ANSWERS_WITHIN_S = 3
-_WORKERS_ANSWER_WITHIN_S = 2
+_ECHO_WITHIN_S = 5
+_ECHO_LOOK_EVERY_S = 0.02
 _EXCHANGE_LIMITS = Limits(connect_s=3, read_s=4, write_s=3, whole_s=6)
 _HALF_A_SECOND = timedelta(seconds=0.5)
 _UP = "start the system with `oto up`"
@@ -47,6 +50,7 @@ def all_checks(at: "Looks") -> Sequence[Check]:
         Check("orders", at.orders, "redis", f"{_UP}, or `oto stream orders`"),
         Check("worker", at.worker, "redis", f"{_UP}, or `oto worker`"),
         Check("beat", at.beat, "redis", f"{_UP}, or `oto beat`"),
+        Check("roles", at.roles, "schema", f"{_UP}; it starts one of each"),
         Check("users", at.users, "schema"),
     )
 
@@ -132,14 +136,27 @@ class Looks:
         return fresh(last, self._house.clock.now(), _STREAM_BEATS_WITHIN)
 
     def worker(self) -> Found:
-        inspect = self._house.celery.control.inspect(timeout=_WORKERS_ANSWER_WITHIN_S)
-        workers = inspect.active_queues() or {}
-        if not workers:
-            return Found(Result.FAILED, "no worker answers")
-        taken = {queue["name"] for queues in workers.values() for queue in queues}
-        if missing := QUEUES - taken:
-            return Found(Result.FAILED, f"no worker takes {', '.join(sorted(missing))}")
-        return _ok(f"{len(workers)} take all queues: {_names(sorted(workers))}")
+        """Send a message through each queue and wait for its echo."""
+        app, beats = self._house.celery, Beats(self._redis)
+        waiting = {str(uuid.uuid4()): queue for queue in shared_queues(app)}
+        began = time.perf_counter()
+        for token, queue in waiting.items():
+            ask_echo(app, queue, token)
+        while waiting and time.perf_counter() - began < _ECHO_WITHIN_S:
+            time.sleep(_ECHO_LOOK_EVERY_S)
+            for token in beats.echoed([*waiting]):
+                del waiting[token]
+        if waiting:
+            silent = ", ".join(sorted(waiting.values()))
+            return Found(Result.FAILED, f"no echo from {silent} within {_ECHO_WITHIN_S:g} s")
+        return _ok(f"every queue echoed within {_ms_since(began)} ms")
+
+    def roles(self) -> Found:
+        with reachable():
+            holders = {one.role: one for one in self._house.roles.holders() if one.held}
+        if missing := [role.value for role in Role if role not in holders]:
+            return Found(Result.FAILED, f"nobody is {' or '.join(missing)}")
+        return _ok("; ".join(str(one) for one in holders.values()))
 
     def beat(self) -> Found:
         return fresh(Beats(self._redis).last(SWEEP), self._house.clock.now(), _SWEEP_WITHIN)

@@ -35,6 +35,9 @@ class Holder:
     since: datetime
     held: bool
 
+    def __str__(self) -> str:
+        return f"{self.role.value}: {self.host}, process {self.pid}, since {self.since:%F %T} UTC"
+
 
 class Roles:
     """The roles of one system. Every call raises LedgerUnavailableError without a database."""

@@ -1,5 +1,6 @@
 """Signs of life of processes, in Redis, where the doctor finds them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import redis
@@ -29,6 +30,19 @@ class Beats:
         """Return when the process last said that it lives; None after `BEAT_KEPT_S`."""
         stored = self._redis.get(_key(name))
         return at_us(int(stored)) if isinstance(stored, str | bytes) else None
+
+    def echo(self, token: str) -> None:
+        """Say that the message with this token has come through."""
+        self._redis.set(_echo_key(token), 1, ex=BEAT_KEPT_S)
+
+    def echoed(self, tokens: Sequence[str]) -> frozenset[str]:
+        """Return which of the tokens have come through within `BEAT_KEPT_S`."""
+        found = self._redis.mget(map(_echo_key, tokens)) if tokens else []
+        return frozenset(token for token, one in zip(tokens, found, strict=True) if one)
+
+
+def _echo_key(token: str) -> str:
+    return f"oto:echo:{token}"
 
 
 def _key(name: str) -> str:
