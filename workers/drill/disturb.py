@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import redis
 from sqlalchemy import text
 
 from oto.application.ports import Wake
 from oto.infrastructure.sabotage import CLOCKS, CRASHES, WAKES
+from workers.drill.halting import Halting, Span
 from workers.drill.machine import AWAY, Machine
-from workers.drill.schedule import Strike
+from workers.drill.schedule import SYMBOLS, Strike
 from workers.drill.simulator import Simulator
 
 _CRASH_WITHIN_S = 6.0
@@ -38,6 +41,7 @@ class Disturber:
     simulator: Simulator
     folder: Path
     users: int
+    spans: list[Span]
     later: Callable[[float, Undo], None]
     stopping: threading.Event
 
@@ -64,11 +68,12 @@ class Disturber:
         self.simulator.settle(depth_usdt=_FULL_DEPTH_USDT)
         for number in range(1, self.users + 1):
             self.simulator.change_account(f"sim-{number}", redeem=True, session_live=True)
+        Halting(self.machine.environment()).lift_all()
         (self.folder / WAKES).unlink(missing_ok=True)
         for file in (*(self.folder / CRASHES).iterdir(), *(self.folder / CLOCKS).iterdir()):
             file.unlink(missing_ok=True)
         for process in self.machine.everything():
-            with suppress(OSError, LookupError):
+            with suppress(OSError, psutil.Error):
                 process.send_signal(signal.SIGCONT)
 
     def crash(self, point: str) -> str:
@@ -134,10 +139,10 @@ class Disturber:
         process = self.machine.processes().get(name)
         if process is None:
             return f"{name} was not running"
-        with suppress(LookupError, OSError):
+        with suppress(psutil.Error):
             process.suspend()
         self.stopping.wait(asked["for_ms"] / _MS)
-        with suppress(LookupError, OSError):
+        with suppress(psutil.Error):
             process.resume()
         return f"{name} for {asked['for_ms']} ms"
 
@@ -156,6 +161,31 @@ class Disturber:
             connection.execute(text("LOCK TABLE jobs, cycles IN EXCLUSIVE MODE"))
             self.stopping.wait(asked["for_ms"] / _MS)
         return f"jobs and cycles locked for {asked['for_ms']} ms"
+
+    def halt(self, asked: Mapping[str, Any]) -> str:
+        span, left = Halting(self.machine.environment()).hold(
+            user=asked.get("user"),
+            symbol=asked.get("symbol"),
+            flatten=asked["flatten"],
+            for_s=asked["for_ms"] / _MS,
+        )
+        self.spans.append(span)
+        return left
+
+    def halt_dead(self, asked: Mapping[str, Any]) -> str:
+        """Halt while nothing runs but PostgreSQL, and nothing starts the rest again."""
+        processes = self.machine.processes()
+        keepers = [one for one in self.machine.keepers() if one.is_running()]
+        for one in keepers:
+            one.suspend()
+        try:
+            for name in (name for name in processes if name != "postgres"):
+                self.kill(name)
+            return self.halt(asked)
+        finally:
+            for one in keepers:
+                with suppress(OSError, psutil.Error):
+                    one.resume()
 
     def restricted(self, asked: Mapping[str, Any]) -> str:
         self.simulator.switch_on("unknown_code", code="351022", **asked)
@@ -193,6 +223,10 @@ _ACTS: Mapping[str, Callable[[Disturber, Mapping[str, Any]], str]] = {
     "kill_redis": lambda it, _: it.kill("redis"),
     "kill_postgres": lambda it, _: it.kill("postgres"),
     "kill_supervisor": Disturber.kill_supervisor,
+    "halt_all": Disturber.halt,
+    "halt_user": Disturber.halt,
+    "halt_token": lambda it, asked: it.halt({**asked, "symbol": SYMBOLS[0]}),
+    "halt_dead": Disturber.halt_dead,
     "freeze_worker": Disturber.freeze_worker,
     "flush_redis": Disturber.flush_redis,
     "cut_postgres": Disturber.cut_postgres,
@@ -205,5 +239,5 @@ _ACTS: Mapping[str, Callable[[Disturber, Mapping[str, Any]], str]] = {
     "thin_book": Disturber.thin_book,
 }
 
-FAILED = (*AWAY, httpx.HTTPError)
+FAILED = (*AWAY, httpx.HTTPError, psutil.Error, subprocess.TimeoutExpired)
 """What a fault that struck amid another one's effects may meet."""

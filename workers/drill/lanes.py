@@ -10,9 +10,7 @@ from itertools import count
 import structlog
 
 from workers.drill.disturb import FAILED, Disturber
-from workers.drill.machine import Machine
 from workers.drill.schedule import Strike
-from workers.drill.simulator import Simulator
 
 _RECOVERED_WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.1
@@ -95,15 +93,3 @@ class LaneRun:
         while self.recovered is not None and time.monotonic() < deadline:
             if self.recovered(self._last_s) or self.stopping.wait(_LOOK_EVERY_S):
                 return
-
-
-def lanes_of(
-    machine: Machine, simulator: Simulator, runs: Sequence[LaneRun], users: int, began_s: float
-) -> None:
-    """Start every lane."""
-    for run in runs:
-        folder = machine.settings.drill
-        if folder is None:
-            raise LookupError("the machine has no folder of the drill")
-        disturber = Disturber(machine, simulator, folder, users, run.later, run.stopping)
-        run.start(disturber, began_s)

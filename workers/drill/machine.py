@@ -72,7 +72,7 @@ class Machine:
         command = [sys.executable, "-m", "cli", "up", "--no-flower", f"--workers={self.workers}"]
         self._up = subprocess.Popen(  # noqa: S603 - this very program
             command,
-            env=self._environment(),
+            env={**os.environ, **self.environment()},
             stdin=subprocess.DEVNULL,
             stdout=self.output,
             stderr=self.output,
@@ -178,9 +178,14 @@ class Machine:
             return False
         return all(at is not None and at > began_at for at in signs)
 
-    def _environment(self) -> dict[str, str]:
+    def keepers(self) -> Sequence[psutil.Process]:
+        """Return who starts again what has ended: the supervisor, and the servers' guard."""
+        return [one for one in self.everything() if _is_keeper(one)]
+
+    def environment(self) -> dict[str, str]:
+        """Return what a command of this system needs to know."""
         urls = self.settings.exchange_urls
-        given = {
+        return {
             "OTO_HOME": str(self.settings.home),
             "OTO_EXCHANGE": self.settings.exchange.value,
             "OTO_REST_URL": urls.rest if urls else "",
@@ -191,4 +196,10 @@ class Machine:
             "OTO_REDIS_URL": "",
             PARENT: str(os.getpid()),
         }
-        return {**os.environ, **given}
+
+
+def _is_keeper(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        line = " ".join(process.cmdline())
+        return "-m cli up" in line or "servers/guard.py" in line
+    return False

@@ -38,6 +38,12 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         ],
         "faults": Counter(one.strike.fault for one in outcome.struck),
         "strikes_of_the_exchange": outcome.strikes,
+        "decisions_replayed": sum(log.decisions for log in found.logs),
+        "halts": {
+            "raised": len(found.halts),
+            "flattened": sum(one.flattened for one in found.halts),
+            "ended_flat": sum(one.flat for one in found.halts),
+        },
         "calls_for_a_human": outcome.called,
         "states": Counter(job.job.state.value for job in found.jobs),
         "failures": sentences(outcome),
@@ -64,6 +70,12 @@ def sentences(outcome: Outcome) -> list[str]:
         *(f"secret found in {place}" for place in found.secrets),
         *(f"not flat: {text}" for text in found.not_flat()),
         *(f"called for a human without a fault: {text}" for text in found.uncalled),
+        *(f"arrived behind a halt: {post}" for post in found.late_posts),
+        *(
+            f"job {log.job_id}: {log.differing} decisions differ, chain broken at {log.broken_at}"
+            for log in found.logs
+            if log.differing or log.broken_at is not None
+        ),
         *(f"left behind: {line}" for line in found.left_behind),
     ]
 

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any
 import structlog
 
 from oto.application.audit import UserLedger, audit
+from oto.application.job_log import first_broken, to_lines
+from oto.application.replay import replay
 from oto.bootstrap import House
 from oto.domain.job import ACTIVE, Job, JobId, Target, TargetKind, Wish
 from oto.domain.money import Amount
@@ -22,15 +24,15 @@ from oto.infrastructure.pasted import read_login
 from oto.infrastructure.settings import Exchange, load_settings
 from workers.drill import secrets
 from workers.drill.disturb import FAILED, Disturber
+from workers.drill.halting import NotHaltedError, Span, arrived_after
 from workers.drill.human import Human
-from workers.drill.lanes import LaneRun, Struck, lanes_of
+from workers.drill.lanes import LaneRun, Struck
 from workers.drill.machine import Machine
-from workers.drill.schedule import DEATHS, Strike, schedule
+from workers.drill.schedule import DEATHS, SYMBOLS, Strike, schedule
 from workers.drill.simulator import Simulator, simulated
-from workers.drill.verdict import Found, Pause
+from workers.drill.verdict import Found, Log, Pause
 from workers.drill.watch import Watch, pause_after, unknown_for_s
 
-SYMBOLS = ("ALPHA_971USDT", "ALPHA_373USDT")
 ORDER_SIZE = Decimal(20)
 MOST_SLIP_BPS = 300
 WORKERS = 2
@@ -91,6 +93,8 @@ class Drill:
     secrets: list[str]
     log: Path
     watch: Watch
+    folder: Path
+    spans: list[Span] = field(default_factory=list)
     leaks: set[str] = field(default_factory=set)
     struck: list[Struck] = field(default_factory=list)
 
@@ -149,7 +153,8 @@ class Drill:
         runs = [LaneRun(name, strikes, stopping, self.struck) for name, strikes in planned.items()]
         for run in runs:
             run.recovered = self.watch.recovered_since if run.name == DEATHS else None
-        lanes_of(self.machine, self.simulator, runs, wanted.users, began)
+        for run in runs:
+            run.start(self._disturber(run), began)
         next_scan = began + _SCAN_EVERY_S
         while time.monotonic() - began < wanted.seconds and self._active(jobs):
             time.sleep(_LOOK_EVERY_S)
@@ -191,12 +196,19 @@ class Drill:
     def _calm(self) -> None:
         if not self.machine.alive:
             self.machine.start()
-        folder = self.machine.settings.drill or Path()
-        never = threading.Event()
-        disturber = Disturber(
-            self.machine, self.simulator, folder, self.wanted.users, lambda *_: None, never
+        with suppress(NotHaltedError):  # then a halt that stands shows in the end
+            self._disturber(LaneRun("calm", (), threading.Event(), self.struck)).calm()
+
+    def _disturber(self, run: LaneRun) -> Disturber:
+        return Disturber(
+            self.machine,
+            self.simulator,
+            self.folder,
+            self.wanted.users,
+            self.spans,
+            run.later,
+            run.stopping,
         )
-        disturber.calm()
 
     def _wait(self, jobs: Sequence[JobId], most_s: float) -> bool:
         deadline = time.monotonic() + most_s
@@ -213,6 +225,7 @@ class Drill:
         cycles = machine.patiently(
             lambda house: [house.jobs.cycles(view.job.job_id) for view in views]
         )
+        logs = [machine.patiently(lambda house, job=job: self._log_of(house, job)) for job in jobs]  # type: ignore[misc]
         machine.stop()
         truth = self.simulator.truth()
         ledgers = [
@@ -230,13 +243,24 @@ class Drill:
             jobs=views,
             cycles=cycles,
             audited=audit(truth, ledgers),
-            posts_after_fence=0,
+            late_posts=arrived_after(self.spans, self.simulator.posts()),
+            halts=self.spans,
+            logs=logs,
             secrets=sorted(self.leaks),
             uncalled=self.human.uncalled,
             left_behind=machine.left_behind,
             unknown_s=unknown_for_s(self.watch.looks),
             pauses=list(self._pauses()),
         )
+
+    def _log_of(self, house: House, job: JobId) -> Log:
+        """Make every decision of a job again."""
+        entries = house.jobs.log(job)
+        if self.wanted.keep is not None:
+            self.wanted.keep.mkdir(parents=True, exist_ok=True)
+            (self.wanted.keep / f"job-{job}.jsonl").write_bytes(to_lines(entries))
+        replayed = replay(entries)
+        return Log(job, replayed.decisions, len(replayed.differences), first_broken(entries))
 
     def _pauses(self) -> Iterator[Pause]:
         own = sorted(
@@ -321,7 +345,15 @@ def drill(wanted: Wanted, say: Callable[[str], None]) -> Outcome:
             machine = Machine(settings, WORKERS, output)
             human = Human(machine, simulator, text)
             made = Drill(
-                wanted, machine, simulator, human, say, known, folder / "log", Watch(machine)
+                wanted,
+                machine,
+                simulator,
+                human,
+                say,
+                known,
+                folder / "log",
+                Watch(machine),
+                folder / "drill",
             )
             try:
                 return made.run()

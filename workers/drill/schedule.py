@@ -10,6 +10,9 @@ from oto.infrastructure.sabotage import CrashPoint
 
 Parameters = Mapping[str, Any]
 
+SYMBOLS = ("ALPHA_971USDT", "ALPHA_373USDT")
+"""What the users trade, in turn."""
+
 
 class UnknownFaultError(SentenceError, ValueError):
     """There is no fault of that name."""
@@ -137,6 +140,11 @@ MESSAGES: Mapping[str, Draw] = {
 }
 """What happens to wake-ups and clocks."""
 
+
+def _halt(draw: Drawing) -> dict[str, Any]:
+    return {"flatten": draw.of(True, False), "for_ms": draw.between(1_000, 4_000)}
+
+
 PROCESSES: Mapping[str, Draw] = {
     "kill_worker": lambda draw: {"worker": draw.between(1, 2)},
     "kill_order_streamer": _nothing,
@@ -152,9 +160,13 @@ PROCESSES: Mapping[str, Draw] = {
     "kill_postgres": _nothing,
     "cut_postgres": _nothing,
     "slow_postgres": lambda draw: {"for_ms": draw.between(500, 2_500)},
+    "halt_all": _halt,
+    "halt_user": lambda draw: _halt(draw) | {"user": draw.user()},
+    "halt_token": _halt,
+    "halt_dead": lambda draw: _halt(draw) | {"flatten": True},
     **{f"crash_{point.value}": _nothing for point in CrashPoint},
 }
-"""Deaths of our own processes and servers."""
+"""Deaths of our own processes and servers, and halts, some of them amid those."""
 
 
 @dataclass(frozen=True, slots=True)

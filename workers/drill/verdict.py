@@ -1,6 +1,6 @@
 """What a drill came to: numbers that must be zero, and promises about time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 from oto.application.audit import Audit
 from oto.domain import wear
 from oto.domain.cycle import Cycle, CyclePhase
-from oto.domain.job import ACTIVE, JobState
+from oto.domain.job import ACTIVE, JobId, JobState
 from oto.infrastructure.database.jobs import JobView
+from workers.drill.halting import Span
 
 UNKNOWN_WITHIN_S = 22.0
 """The settling window of a lost order, and two seconds; at p99."""
@@ -31,13 +32,25 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """A job's log: how many decisions replay, how many otherwise, and where its chain breaks."""
+
+    job_id: JobId
+    decisions: int
+    differing: int
+    broken_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Everything that a drill has seen at its end."""
 
     jobs: Sequence[JobView]
     cycles: Sequence[Sequence[Cycle]]
     audited: Audit
-    posts_after_fence: int
+    late_posts: Sequence[Mapping[str, Any]]
+    halts: Sequence[Span]
+    logs: Sequence[Log]
     secrets: Sequence[str]
     uncalled: Sequence[str]
     left_behind: Sequence[str]
@@ -58,12 +71,14 @@ class Found:
             "other_differences": len(self.audited.differences) + len(self.miscounted()),
             "volume_difference_usdt": self.audited.volume_difference,
             "wear_difference_usdt": self.audited.wear_difference,
-            "posts_after_fence": self.posts_after_fence,
+            "posts_after_fence": len(self.late_posts),
             "secrets_found": len(self.secrets),
             "open_orders": self.audited.open_orders,
             "not_flat": len(self.not_flat()),
             "not_ended": sum(job.job.state in ACTIVE for job in self.jobs),
             "needless_calls_for_a_human": len(self.uncalled),
+            "decisions_that_replay_differently": sum(log.differing for log in self.logs),
+            "broken_logs": sum(log.broken_at is not None for log in self.logs),
             "processes_left_behind": len(self.left_behind),
         }
 
