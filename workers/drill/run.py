@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from oto.application.audit import UserLedger, audit
-from oto.application.job_log import first_broken, to_lines
+from oto.application.job_log import first_amiss, to_lines
 from oto.application.replay import replay
 from oto.bootstrap import House
 from oto.domain.job import ACTIVE, Job, JobId, Target, TargetKind, Wish
@@ -255,12 +255,12 @@ class Drill:
 
     def _log_of(self, house: House, job: JobId) -> Log:
         """Make every decision of a job again."""
-        entries = house.jobs.log(job)
+        whole = house.jobs.whole_log(job)
         if self.wanted.keep is not None:
             self.wanted.keep.mkdir(parents=True, exist_ok=True)
-            (self.wanted.keep / f"job-{job}.jsonl").write_bytes(to_lines(entries))
-        replayed = replay(entries)
-        return Log(job, replayed.decisions, len(replayed.differences), first_broken(entries))
+            (self.wanted.keep / f"job-{job}.jsonl").write_bytes(to_lines(whole))
+        replayed = replay(whole.entries)
+        return Log(job, replayed.decisions, len(replayed.differences), first_amiss(whole))
 
     def _pauses(self) -> Iterator[Pause]:
         own = sorted(
