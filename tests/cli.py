@@ -82,7 +82,7 @@ def trading(exchange: Exchange) -> Iterator[House]:
 
     def work() -> None:
         while not stopping.wait(0.02):
-            house.ticks.write([_tick()])
+            house.ticks.write([tick()])
             for wake in house.ledger.due(10):
                 house.advance(wake)
 
@@ -98,7 +98,7 @@ def trading(exchange: Exchange) -> Iterator[House]:
     assert not thread.is_alive()
 
 
-def _tick() -> Tick:
+def tick() -> Tick:
     now = datetime.now(UTC)
     return Tick(
         symbol=AITECH,

@@ -180,6 +180,9 @@ class MemoryWork:
     def end(self, event: JobEvent, reason: Reason | None, detail: str) -> None:
         self.state = self.state.with_end(event, reason, detail)
 
+    def forget_reason(self) -> None:
+        """Keep it: nothing is written off here."""
+
     def note(self, kind: EventKind, **body: object) -> None:
         self.events.append((kind, body))
 

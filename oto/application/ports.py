@@ -175,6 +175,9 @@ class Work(Protocol):
     def end(self, event: JobEvent, reason: Reason | None, detail: str) -> None:
         """End the turn and take the job out of the loop."""
 
+    def forget_reason(self) -> None:
+        """Forget why a job that is paused or has ended holds tokens: it holds none any more."""
+
     def note(self, kind: EventKind, **body: object) -> None:
         """Write to the job's log."""
 

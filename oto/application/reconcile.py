@@ -76,8 +76,9 @@ class TokenSides:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One user on both sides."""
+    """One user on both sides; `cycles` are ours as they stood when all was read."""
 
+    cycles: Sequence[OwnCycle]
     orders: Sequence[Compared]
     tokens: Sequence[TokenSides]
 
@@ -100,7 +101,7 @@ def observe(user_id: UserId, exchange: Exchange, records: Records, clock: Clock)
     shown = Shown(read_at, rows, later.reported)
     owned = records.owned(user_id, rows.keys())
     orders = comparing.compare(before.cycles, shown, later.cycles, owned)
-    return Comparison(orders, _tokens(before, later, holdings, orders))
+    return Comparison(later.cycles, orders, _tokens(before, later, holdings, orders))
 
 
 def _rows(exchange: Exchange, ours: OurSide, clock: Clock) -> dict[OrderKey, OrderRow]:

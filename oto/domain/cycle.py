@@ -53,10 +53,18 @@ class CyclePhase(Enum):
     """The exchange refused the pair, or it was held back before it was sent."""
     ABSENT = "absent"
     """Proven never to have reached the exchange."""
+    WRITTEN_OFF = "written_off"
+    """What was held is gone from the wallet, and a human said so: all of it counts as lost."""
 
 
 FINISHED = frozenset(
-    {CyclePhase.SETTLED, CyclePhase.ABANDONED, CyclePhase.REFUSED, CyclePhase.ABSENT}
+    {
+        CyclePhase.SETTLED,
+        CyclePhase.ABANDONED,
+        CyclePhase.REFUSED,
+        CyclePhase.ABSENT,
+        CyclePhase.WRITTEN_OFF,
+    }
 )
 
 
@@ -78,6 +86,7 @@ class CycleEvent(Enum):
     FLAT = "flat"
     PARK = "park"
     UNPARK = "unpark"
+    WRITE_OFF = "write off"
 
 
 _P, _E = CyclePhase, CycleEvent
@@ -108,6 +117,8 @@ TRANSITIONS: Mapping[tuple[CyclePhase, CycleEvent], CyclePhase] = {
     (_P.EXITING, _E.PARK): _P.PARKED,
     (_P.PARKED, _E.UNPARK): _P.EXITING,
     (_P.PARKED, _E.FLAT): _P.SETTLED,
+    (_P.EXITING, _E.WRITE_OFF): _P.WRITTEN_OFF,
+    (_P.PARKED, _E.WRITE_OFF): _P.WRITTEN_OFF,
 }
 
 
@@ -194,6 +205,12 @@ def after(cycle: Cycle, event: CycleEvent, now: datetime) -> Cycle:
         raise ImpossibleTransitionError(cycle.phase.value, event.value)
     rung = 0 if event is CycleEvent.UNPARK else cycle.rung
     return replace(cycle, phase=following, phase_since=now, rung=rung)
+
+
+def can_be_written_off(cycle: Cycle) -> bool:
+    """Tell whether a cycle holds tokens, and no order of it could still change how many."""
+    still = cycle.fills_complete and all(leg.final for leg in cycle.legs)
+    return still and cycle.exposure > 0 and (cycle.phase, CycleEvent.WRITE_OFF) in TRANSITIONS
 
 
 def sellable_floor(cycle: Cycle, rules: SymbolRules, at: Price) -> Quantity:

@@ -23,6 +23,8 @@ class EventKind(Enum):
     CANCEL_ANSWERED = "cancel_answered"
     REPORT_APPLIED = "report_applied"
     LOOKED = "looked"
+    WRITTEN_OFF = "written_off"
+    """By whom and why, what was held, and what the wallet had."""
     ACCOUNT_READ = "account_read"
     MET = "met"
     """What stood in the way of one who had seized a job that is out of the loop."""

@@ -58,7 +58,8 @@ MACHINES = (
     Machine(
         "Cycle",
         "One OTO pair: the BUY, the SELL that it triggers, and the exits until nothing is held. "
-        "Its events follow from what its legs show, but for send, discard, park and unpark.",
+        "Its events follow from what its legs show, but for send, discard, park, unpark "
+        "and write off.",
         cycle.CyclePhase,
         cycle.CycleEvent,
         arrows(cycle.TRANSITIONS),

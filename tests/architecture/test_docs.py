@@ -159,7 +159,7 @@ def test_every_reason_has_a_row_with_its_words_where_it_belongs(reason: Reason) 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_that_a_page_names_exists(page: str) -> None:
-    for words in re.findall(r"`oto ((?:[a-z]+ ?)+)", PAGES[page]):
+    for words in re.findall(r"`oto ((?:[a-z-]+ ?)+)", PAGES[page]):
         command_of(words.split())
 
 

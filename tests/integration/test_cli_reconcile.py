@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from oto.bootstrap import open_house
-from tests.cli import Oto, trading
-from tests.simulated import PLACE, Exchange, payment, plain_body
+from tests.cli import Oto, tick, trading
+from tests.simulated import AITECH, PLACE, Exchange, payment, plain_body
 
 pytestmark = pytest.mark.integration
 
@@ -84,3 +84,37 @@ def test_a_user_that_cannot_be_read_is_a_problem_of_its_own(oto: Oto, ann: str) 
 def test_without_users_it_says_so(oto: Oto) -> None:
     assert "There are no users yet" in oto("reconcile").stdout
     assert "There is no user bob" in oto.refused("reconcile", "--user", "bob")
+
+
+def test_a_lost_order_is_brought_up_to_date_unless_only_observing(
+    oto: Oto, market: Exchange
+) -> None:
+    oto.json("user", "add", "bob")
+    oto.json("user", "login", "bob", "--from-file", oto.login_file(market, "bob"))
+    market.fault("answer_lost_after", endpoint="place_oto", count=1)
+    market.set_book(AITECH, bids=[["0.20000000", "9"]], asks=[["0.30000000", "9"]])
+    asked = ("--token", "AITECH", "--volume", "20", "--order-size", "20")
+    number = oto.json("job", "start", "--user", "bob", *asked)["job_id"]
+    house = open_house()
+    house.ticks.write([tick()])
+    (wake,) = house.ledger.due(5)
+    house.advance(wake)
+    house.close()
+    house.redis.close()
+
+    (observed,) = oto.json("reconcile", "--user", "bob", "--observe")
+    said = oto("reconcile", "--user", "bob")
+    (after,) = oto.json("reconcile", "--user", "bob")
+
+    assert [one["verdict"] for one in observed["orders"]] == ["adopted"]
+    assert observed["changes"] == []
+    assert f"Job {number}, cycle 1 was unknown and is open." in said.stdout
+    assert {one["verdict"] for one in after["orders"]} == {"agrees"}
+
+
+def test_writing_off_asks_and_is_refused_while_nothing_is_missing(oto: Oto, ann: str) -> None:
+    del ann
+
+    assert "holds no tokens" in oto.refused("job", "write-off", 1)
+    assert "say --yes too" in oto.refused("job", "write-off", 1, "--json", exit_code=2)
+    assert "There is no job 9" in oto.refused("job", "write-off", 9)

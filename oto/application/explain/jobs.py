@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from oto.application.explain.words import span, target, usdt
 from oto.domain.decisions import View
 from oto.domain.job import ACTIVE, Job, JobState, Reason, Wish
+from oto.domain.money import trimmed
 
 Body = Mapping[str, Any]
 
@@ -42,6 +44,15 @@ def met(body: Body) -> str | None:
     if body["reason"] is None:
         return None
     return f"That could not go on: {_words(Reason[body['reason']], body)}."
+
+
+def written_off(body: Body) -> str:
+    """Say who gave up tokens that the wallet no longer held."""
+    return (
+        f"{body['who']} wrote off the {trimmed(Decimal(body['held']))} tokens that it held "
+        f"({body['why']}): the wallet had only {trimmed(Decimal(body['wallet']))}. They count as "
+        "lost."
+    )
 
 
 class Changes:

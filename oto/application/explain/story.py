@@ -52,6 +52,10 @@ def explain(entries: Iterable[LogEntry]) -> list[Part]:
     return [part for part in teller.parts if part.sentences]
 
 
+_TRADED = frozenset({CyclePhase.SETTLED, CyclePhase.WRITTEN_OFF})
+"""Phases of cycles that bought and are over."""
+
+
 class _Teller:
     """Goes through a log and remembers what later sentences refer to."""
 
@@ -78,6 +82,7 @@ class _Teller:
             EventKind.REFUSED.value: lambda entry: answers.refused(entry.body, self._order),
             EventKind.HELD_BACK.value: lambda entry: answers.held_back(entry.body),
             EventKind.AMBIGUOUS.value: lambda entry: answers.ambiguous(entry.body),
+            EventKind.WRITTEN_OFF.value: lambda entry: jobs.written_off(entry.body),
             EventKind.MET.value: lambda entry: jobs.met(entry.body),
             EventKind.CANCEL_ANSWERED.value: lambda entry: answers.cancel(entry.body),
         }
@@ -118,7 +123,7 @@ class _Teller:
         return f"{text}{self._cost()}" if text and not self._changes.active else text
 
     def _cost(self) -> str:
-        settled = [part.sums for part in self.parts if part.phase is CyclePhase.SETTLED]
+        settled = [part.sums for part in self.parts if part.phase in _TRADED]
         spent = sum((one.spent for one in settled), Decimal(0))
         cost = sum((one.cost for one in settled), Decimal(0))
         if not spent:

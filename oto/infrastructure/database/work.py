@@ -37,6 +37,8 @@ from oto.infrastructure.database.wallets import save_wallets
 _FINGERPRINTS_FOR = timedelta(hours=24)
 _ORDERING = frozenset({CyclePhase.EXITING, CyclePhase.PARKED})
 """Phases in which a cycle places one order after the other."""
+_KEPT_STILL = frozenset({JobState.PAUSED.value, *(state.value for state in FINISHED_JOBS)})
+"""States of jobs that nobody waits for."""
 
 _NOTHING = Decimal(0)
 
@@ -171,6 +173,10 @@ class JobWork:
         if JobState(self._row.state) in FINISHED_JOBS:
             self._row.ended_at = self.now
         self._release()
+
+    def forget_reason(self) -> None:
+        if self._row.state in _KEPT_STILL:
+            self._row.reason, self._row.detail = None, ""
 
     def note(self, kind: EventKind, **body: object) -> None:
         cycle_id = None if self._store is None else self._store.row.id

@@ -21,6 +21,7 @@ from oto.infrastructure.database.users import User
 from oto.interface.cli import job_log, job_view, job_watch
 from oto.interface.cli.house import house_for_now, house_running
 from oto.interface.cli.job_wishes import WITHIN_S, Chosen, carry_out
+from oto.interface.cli.job_write_off import write_off
 from oto.interface.cli.numbers import DECIMAL
 from oto.interface.cli.output import console, print_fields, print_json, print_rows, table, usdt
 from oto.interface.cli.prices import marks
@@ -219,7 +220,7 @@ _wishing(
 )
 
 
-for _command in (job_log.log, job_log.replay, job_log.explain):
+for _command in (job_log.log, job_log.replay, job_log.explain, write_off):
     job.add_command(_command)
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from oto.application.catch_up import Caught
 from oto.application.reconcile import Comparison, TokenSides, waits_until
-from oto.domain.comparing import Compared, Verdict
+from oto.domain.comparing import Compared, OwnCycle, Verdict
+from oto.domain.cycle import Cycle
 from oto.domain.leg import Leg
 from oto.domain.market import Symbol
 from oto.domain.money import trimmed
@@ -36,6 +38,27 @@ _WHAT_TO_DO: Mapping[Verdict, str] = {
         "compare the wallet"
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """The unfinished cycles of a user before they were read anew, and what came of that."""
+
+    read: Sequence[tuple[OwnCycle, Caught]] = ()
+
+    def changes(self, found: Comparison) -> list[str]:
+        """Say of each cycle what reading it has changed."""
+        now = {own.cycle.cycle_id: own.cycle for own in found.cycles}
+        return [_change(own, caught, now.get(own.cycle.cycle_id)) for own, caught in self.read]
+
+
+def _change(before: OwnCycle, caught: Caught, cycle: Cycle | None) -> str:
+    which = f"Job {before.job.job_id}, cycle {before.cycle.number}"
+    was = _phase(before.cycle)
+    if caught is not Caught.READ:
+        return f"{which} is {was} and was not read: {caught.value}."
+    now = "finished" if cycle is None else _phase(cycle)
+    return f"{which} was {was} and is {now}." if now != was else f"{which} is still {was}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +157,10 @@ def _counted(orders: Sequence[Compared]) -> str:
     parts = [f"{ours} finished orders of the last day agree"] if ours else []
     parts += [f"{foreign} past orders are not ours"] if foreign else []
     return " and ".join(parts) + ("; they are" if len(orders) > 1 else "; it is")
+
+
+def _phase(cycle: Cycle) -> str:
+    return cycle.phase.value.replace("_", " ")
 
 
 def _advice(one: Compared) -> str:
