@@ -20,7 +20,9 @@ from oto.simulator.control import routes
 from oto.simulator.faults import FaultKind
 from oto.simulator.settings import PartialFillPolicy
 from oto.simulator.simulation import Simulation
+from tests.builders_drill import found_by_a_drill
 from tests.simulated import silent_plan
+from workers.drill.schedule import FAULTS
 
 pytestmark = pytest.mark.unit
 
@@ -71,6 +73,19 @@ def lines_of_shell(page: str) -> Iterator[list[str]]:
 
 def test_every_fault_has_a_row() -> None:
     assert {kind.value for kind in FaultKind} <= rows(SIMULATOR).keys()
+
+
+def test_every_fault_of_the_drill_has_a_row_and_every_row_a_fault() -> None:
+    _, _, faults = PAGES["drill.md"].partition("\n## Faults\n")
+
+    assert rows(faults).keys() == FAULTS.keys()
+
+
+def test_every_zero_and_promise_of_the_drill_has_a_row() -> None:
+    numbers, _, _ = PAGES["drill.md"].partition("\n## Faults\n")
+    nothing = found_by_a_drill()
+
+    assert rows(numbers).keys() == nothing.zeros().keys() | nothing.promises().keys()
 
 
 def test_every_policy_has_a_row() -> None:

@@ -128,8 +128,11 @@ def test_a_fill_that_the_ledger_counts_twice_is_told_in_base_and_in_quote() -> N
         CYCLE.working, fills=(*CYCLE.working.fills, fill("88.11", fee="0.008811", event_id=9))
     )
 
-    found = audited(TRUTH, CYCLE.with_leg(doubled)).differences
+    whole = audited(TRUTH, CYCLE.with_leg(doubled))
+    found = whole.differences
 
+    assert (whole.lost_fills, whole.doubled_fills) == (0, 1)
+    assert whole.volume_difference == whole.wear_difference == CYCLE.bought
     assert len(found) == 3
     assert "fills: " in found[0]
     assert found[1].startswith("ann: the fills leave 979.")
@@ -140,7 +143,28 @@ def test_a_fill_that_the_ledger_misses_is_told() -> None:
     truth = deepcopy(TRUTH)
     truth["orders"][0]["fills"] *= 2
 
-    assert "fills: " in audited(truth, CYCLE).differences[0]
+    found = audited(truth, CYCLE)
+
+    assert "fills: " in found.differences[0]
+    assert (found.lost_fills, found.doubled_fills) == (1, 0)
+    assert found.volume_difference == CYCLE.bought
+
+
+def test_fills_of_an_order_that_the_ledger_does_not_know_are_lost() -> None:
+    fills = TRUTH["orders"][1]["fills"]
+
+    found = audited(with_order(side="SELL", price="0.3", fills=fills), CYCLE)
+
+    assert (found.orphans, found.lost_fills, found.volume_difference) == (1, 1, 0)
+    assert found.wear_difference == CYCLE.pending.filled_quote - CYCLE.pending.fees
+
+
+def test_what_was_swept_to_earn_is_still_there() -> None:
+    truth = deepcopy(TRUTH)
+    account = truth["accounts"][0]
+    account["earn"], account["funding"] = account["funding"], {"free": "0", "locked": "0"}
+
+    assert audited(truth, CYCLE).equal
 
 
 def test_an_order_that_the_exchange_does_not_have_is_told() -> None:
