@@ -155,7 +155,8 @@ def test_fills_of_an_order_that_the_ledger_does_not_know_are_lost() -> None:
 
     found = audited(with_order(side="SELL", price="0.3", fills=fills), CYCLE)
 
-    assert (found.orphans, found.lost_fills, found.volume_difference) == (1, 1, 0)
+    assert (found.orphans, found.lost_fills) == (1, 1)
+    assert found.volume_difference == 0
     assert found.wear_difference == CYCLE.pending.filled_quote - CYCLE.pending.fees
 
 
