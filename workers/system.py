@@ -45,6 +45,7 @@ class Plan:
     workers: int = 1
     threads: int | None = None
     flower: bool = True
+    standby: bool = False
     durable: bool = True
     output: IO[bytes] | None = None
     without: frozenset[str] = frozenset()
@@ -129,11 +130,12 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
 
 def _programs(plan: Plan) -> Iterator[Program]:
     threads = () if plan.threads is None else (f"--threads={plan.threads}",)
-    yield Program("price-streamer", ("stream", "prices"))
-    yield Program("order-streamer", ("stream", "orders"))
+    for suffix in ("", "-standby") if plan.standby else ("",):
+        yield Program(f"price-streamer{suffix}", ("stream", "prices"))
+        yield Program(f"order-streamer{suffix}", ("stream", "orders"))
+        yield Program(f"beat{suffix}", ("beat",))
     for name in _workers(plan):
         yield Program(name, ("worker", f"--name={name}", *threads))
-    yield Program("beat", ("beat",))
     if plan.flower:
         yield Program("flower", ("flower",))
 
@@ -192,6 +194,7 @@ def _start_simulator(supervisor: Supervisor, home: Path, arguments: tuple[str, .
     show_default=True,
     help="How many processes.",
 )
+@click.option("--standby", is_flag=True, help="Run a stand-by of both streamers and of beat too.")
 @click.option("--flower/--no-flower", default=True, show_default=True, help="Run Flower too.")
 @click.option(
     "--simulator-options",
@@ -199,7 +202,14 @@ def _start_simulator(supervisor: Supervisor, home: Path, arguments: tuple[str, .
     show_default=True,
     help="Options of `oto sim serve` for the simulated exchange.",
 )
-def up(*, simulated: bool | None, workers: int, flower: bool, simulator_options: str) -> None:
+def up(
+    *,
+    simulated: bool | None,
+    workers: int,
+    standby: bool,
+    flower: bool,
+    simulator_options: str,
+) -> None:
     """Run the whole system until Ctrl-C.
 
     Servers, the simulated exchange unless --live, streams, workers, beat and Flower. Jobs go on
@@ -213,7 +223,9 @@ def up(*, simulated: bool | None, workers: int, flower: bool, simulator_options:
     configure_logging(json=settings.log_json, level=settings.log_level)
     own_simulator = settings.exchange is Exchange.SIMULATOR and settings.exchange_urls is None
     arguments = _simulator_arguments(settings.home, simulator_options) if own_simulator else None
-    plan = Plan(settings=settings, simulator=arguments, workers=workers, flower=flower)
+    plan = Plan(
+        settings=settings, simulator=arguments, workers=workers, flower=flower, standby=standby
+    )
     stopping = stopped_by_signals()
     began = time.monotonic()
     with running(plan, lambda step: click.echo(f"{time.monotonic() - began:5.1f} s  {step}")) as it:

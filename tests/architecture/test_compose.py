@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from cli import main
+from oto.infrastructure.database.roles import Role
 from oto.infrastructure.settings import (
     LIVE_URLS,
     Exchange,
@@ -81,6 +82,15 @@ def test_every_service_that_stays_up_is_checked_and_comes_back() -> None:
         stays = name != "migrate"
         assert ("test" in service.get("healthcheck", {})) == stays, name
         assert service["restart"] == ("unless-stopped" if stays else "no"), name
+
+
+def test_what_one_process_does_has_a_stand_by() -> None:
+    replicas = {
+        name: each["deploy"]["replicas"] for name, each in SERVICES.items() if "deploy" in each
+    }
+
+    assert replicas == dict.fromkeys((role.value for role in Role), 2)
+    assert not any("container_name" in SERVICES[name] for name in replicas)
 
 
 def test_nothing_of_ours_starts_before_its_tables_are_there() -> None:
