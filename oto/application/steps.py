@@ -140,7 +140,7 @@ class Steps:
                 raise FencedError
             if (halted := self._halted(work, leg)) is not None:
                 work.save(placing.recovered(cycle, work.now))
-                work.note(EventKind.HELD_BACK, why=halted)
+                work.note(EventKind.HELD_BACK, why=f"trading is halted ({halted})")
                 return False
             work.save(placing.sending(cycle, leg, work.now))
             work.note(EventKind.SENDING, price=leg.price, quantity=leg.quantity, leg=leg.kind)

@@ -11,7 +11,7 @@ Body = Mapping[str, Any]
 
 
 def placed(body: Body, order: str, after: timedelta | None) -> str:
-    took = "" if after is None else f" within {span(after)}"
+    took = f" within {span(after)}" if after else " at once"
     return f"The {order} was sent, and the exchange took it{took} as {_orders(body)}."
 
 
@@ -29,8 +29,8 @@ def adopted(body: Body, after: timedelta | None) -> str:
 
 def absent(after: timedelta | None) -> str:
     return (
-        f"{matching.CLEAN_READS} reads of the exchange in a row did not show it, and it was settled"
-        f"{_after(after)} that it had never got there."
+        f"At least {matching.CLEAN_READS} reads of the exchange in a row did not show it, and it "
+        f"was settled{_after(after)} that it had never got there."
     )
 
 

@@ -114,13 +114,13 @@ def _floor(view: View, cycle: Cycle) -> str:
     if rules is None:
         return "its lowest price is not known"
     floor = planning.exit_floor_ceil(cycle, view.job.most_slip_bps, rules)
-    return f"never below {money.trimmed(floor)} ({view.job.most_slip_bps} bps below what was paid)"
+    return f"the lowest allowed is {money.trimmed(floor)} ({view.job.most_slip_bps} bps below cost)"
 
 
 def _bid_and_floor(view: View, cycle: Cycle) -> str:
     tick = view.situation.tick
     bid = "?" if tick is None or tick.bid is None else money.trimmed(tick.bid.price)
-    return f"the bid was {bid}, and they are sold {_floor(view, cycle)}"
+    return f"the bid was {bid}, and {_floor(view, cycle)}"
 
 
 def _cancel(view: View, cycle: Cycle, leg: Leg) -> str:

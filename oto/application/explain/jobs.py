@@ -108,6 +108,6 @@ def _reached(view: View | None) -> str:
     progress = view.progress
     counted = "" if progress.counted == progress.bought else f", {usdt(progress.counted)} counted"
     return (
-        f": {usdt(progress.bought)} bought{counted} in {progress.cycles} cycles, of "
-        f"{target(view.job)}"
+        f": {usdt(progress.bought)} bought{counted} in {progress.cycles} "
+        f"{'cycle' if progress.cycles == 1 else 'cycles'}, of {target(view.job)}"
     )

@@ -12,7 +12,7 @@ from oto.application.explain import answers, decided, jobs, phases
 from oto.application.explain.phases import Sums
 from oto.application.explain.words import bps, ticker, usdt
 from oto.application.job_log import LogEntry, unreadable
-from oto.domain.cycle import CyclePhase
+from oto.domain.cycle import FINISHED, CyclePhase
 from oto.domain.decisions import Decision, Place, View
 from oto.domain.events import EventKind
 from oto.domain.leg import LegKind
@@ -97,10 +97,10 @@ class _Teller:
                 part.sentences.append(Sentence(entry.at, text))
 
     def _part_of(self, cycle_id: int | None) -> Part:
-        """Return where an entry belongs; what is of no cycle comes after the newest one."""
+        """Return where an entry belongs; what is of no cycle comes after one that is over."""
         newest = self.parts[-1]
         if cycle_id is None:
-            if newest.cycle is not None:
+            if newest.cycle is not None and newest.phase in FINISHED:
                 self.parts.append(newest := Part())
             return newest
         if newest.cycle is not None and newest.cycle_id is None:
@@ -119,7 +119,11 @@ class _Teller:
         part.sentences += (Sentence(entry.at, text) for text in decided.why(view, decision))
 
     def _job_changed(self, entry: LogEntry) -> str | None:
-        text = self._changes.told(entry.body, entry.at, self._view)
+        said = self._part_of(entry.cycle_id).sentences
+        detail = entry.body["detail"]
+        new = not (said and detail and detail in said[-1].text)
+        body = {**entry.body, "detail": detail if new else ""}
+        text = self._changes.told(body, entry.at, self._view)
         return f"{text}{self._cost()}" if text and not self._changes.active else text
 
     def _cost(self) -> str:

@@ -9,6 +9,7 @@ from oto.domain.job import Job, TargetKind
 
 _MINUTE_S, _HOUR_S = 60, 3600
 _AT_ONCE = timedelta(milliseconds=1)
+_DIGITS = 7
 
 _COUNTED_IN = {
     TargetKind.VOLUME: "USDT",
@@ -39,8 +40,11 @@ def base(value: Decimal, ticker: str) -> str:
 
 
 def average(spent: Decimal, quantity: Decimal) -> str:
-    """Write the average price of fills."""
-    return money.trimmed(money.half_up_to(spent / quantity, 10)) if quantity else "?"
+    """Write the average price of fills, to seven digits."""
+    if not quantity or not spent:
+        return "?"
+    price = spent / quantity
+    return money.trimmed(money.half_up_to(price, max(_DIGITS - 1 - price.adjusted(), 0)))
 
 
 def bps(part: Decimal, whole: Decimal) -> str:

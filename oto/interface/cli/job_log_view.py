@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from textwrap import fill
 
 import click
-from rich.table import Table
 from rich.text import Text
 
-from oto.application.explain import Part
+from oto.application.explain import Part, Sentence
 from oto.application.job_log import JobLog, LogEntry
 from oto.application.replay import Difference, Replayed
 from oto.interface.cli.output import console, local, print_rows
@@ -111,14 +111,14 @@ def print_story(parts: Sequence[Part]) -> None:
     out = console()
     for part in parts:
         out.print(Text(f"\n{_heading(part)}", style="bold"))
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="dim", no_wrap=True)
-        grid.add_column(overflow="fold")
         for one in part.sentences:
-            moment = one.at.astimezone()
-            milliseconds = moment.microsecond // _MILLISECONDS
-            grid.add_row(f"  {moment:%H:%M:%S}.{milliseconds:03}", Text(one.text))
-        out.print(grid)
+            click.echo(_beside_its_time(one, out.width))
+
+
+def _beside_its_time(one: Sentence, width: int) -> str:
+    moment = one.at.astimezone()
+    margin = f"  {moment:%H:%M:%S}.{moment.microsecond // _MILLISECONDS:03}  "
+    return fill(one.text, width, initial_indent=margin, subsequent_indent=" " * len(margin))
 
 
 def _heading(part: Part) -> str:
