@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from oto.application.ports import Wake
 from oto.infrastructure.sabotage import CLOCKS, CRASHES, WAKES
-from workers.drill.halting import Halting, Span
+from workers.drill.halting import Span, hold, lift_all
 from workers.drill.machine import AWAY, Machine
 from workers.drill.schedule import SYMBOLS, Strike
 from workers.drill.simulator import Simulator
@@ -68,7 +68,7 @@ class Disturber:
         self.simulator.settle(depth_usdt=_FULL_DEPTH_USDT)
         for number in range(1, self.users + 1):
             self.simulator.change_account(f"sim-{number}", redeem=True, session_live=True)
-        Halting(self.machine.environment()).lift_all()
+        self.machine.patiently(lift_all)
         (self.folder / WAKES).unlink(missing_ok=True)
         for file in (*(self.folder / CRASHES).iterdir(), *(self.folder / CLOCKS).iterdir()):
             file.unlink(missing_ok=True)
@@ -163,7 +163,8 @@ class Disturber:
         return f"jobs and cycles locked for {asked['for_ms']} ms"
 
     def halt(self, asked: Mapping[str, Any]) -> str:
-        span, left = Halting(self.machine.environment()).hold(
+        span, left = hold(
+            self.machine.settings,
             user=asked.get("user"),
             symbol=asked.get("symbol"),
             flatten=asked["flatten"],

@@ -1,19 +1,17 @@
-"""Halts as part of a drill: raised and lifted by command, and held to what they promise."""
+"""Halts as part of a drill: raised as `oto halt` does, and held to what they promise."""
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-_WITHIN_S = 20
-_COMMAND_WITHIN_S = 120
-_LIFTS = 2
+from oto.bootstrap import House
+from oto.domain.halting import Scope
+from oto.domain.market import Symbol
+from oto.infrastructure.settings import Settings
+
+_CLEAR_WITHIN_S = 15.0
+_MOST_SLIP_BPS = 1_000
 _MS = 1000
 
 
@@ -48,80 +46,42 @@ def arrived_after(
     return [post for post in posts if any(span.forbids(post) for span in spans)]
 
 
-class NotHaltedError(OSError):
-    """The halt could not be raised or lifted just then."""
+def hold(
+    settings: Settings, *, user: str | None, symbol: str | None, flatten: bool, for_s: float
+) -> tuple[Span, str]:
+    """Halt, hold it, lift it; return what stood when, and what was left in the market.
 
+    It has a house of its own, as the command has: nothing that is killed is needed.
 
-@dataclass(frozen=True, slots=True)
-class Halting:
-    """Raises and lifts halts of one home by the real commands."""
-
-    environment: Mapping[str, str]
-
-    def hold(
-        self, *, user: str | None, symbol: str | None, flatten: bool, for_s: float
-    ) -> tuple[Span, str]:
-        """Halt, hold it, lift it; return what stood when, and what was left.
-
-        Raises:
-            NotHaltedError: a command failed.
-        """
-        scope = [f"--user={user}"] if user else [f"--token={symbol}"] if symbol else []
-        how = ["--flatten", "--max-slip-bps=1000"] if flatten else []
+    Raises:
+        SQLAlchemyError: the database is away.
+    """
+    house = House(settings)
+    try:
+        of_user = house.users.named(user).user_id if user else None
+        scope = Scope(of_user, Symbol(symbol) if symbol else None)
+        halted = house.halt()
+        fence = halted.raise_fence(scope, "the drill")
         try:
-            told = self._run("halt", *scope, *how, f"--within={_WITHIN_S}", "--json")
-        except NotHaltedError:
-            self._lift(scope)  # it may stand for all that
-            raise
-        done_ms = time.time_ns() // 1_000_000
-        time.sleep(for_s)
-        lifted_ms = time.time_ns() // 1_000_000
-        self._lift(scope)
-        span = Span(
-            user, symbol, _ms(told["stood_at"]), done_ms, lifted_ms, flatten, bool(told["flat"])
-        )
-        return span, "flat" if span.flat else "; ".join(sorted(set(_whys(told))))
-
-    def lift_all(self) -> None:
-        """Lift whatever stands.
-
-        Raises:
-            NotHaltedError: the command failed.
-        """
-        self._lift(["--all"])
-
-    def _lift(self, scope: Sequence[str]) -> None:
-        for _ in range(_LIFTS):
-            with suppress(NotHaltedError):
-                self._run("unhalt", *scope, "--json")
-                return
-        self._run("unhalt", *scope, "--json")
-
-    def _run(self, *words: str) -> dict[str, Any]:
-        done = subprocess.run(  # noqa: S603 - this very program
-            [sys.executable, "-m", "cli", *words],
-            env={**os.environ, **self.environment, "OTO_DRILL": ""},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_COMMAND_WITHIN_S,
-        )
-        try:
-            told: dict[str, Any] = json.loads(done.stdout)
-        except ValueError:
-            said = " ".join(done.stderr.split())[-200:]
-            raise NotHaltedError(f"oto {words[0]} said: {said}") from None
-        return told
+            stood_at = halted.wait_until_it_stands(scope, fence)
+            slip = _MOST_SLIP_BPS if flatten else None
+            left = halted.clear(house.halts.affected(scope), slip, _CLEAR_WITHIN_S)
+            done_ms = _now_ms()
+            time.sleep(for_s)
+        finally:
+            lifted_ms = _now_ms()
+            house.halts.lift(scope)
+    finally:
+        house.close()
+    stood_ms = int(stood_at.timestamp() * _MS)
+    flat = all(one.flat for one in left)
+    span = Span(user, symbol, stood_ms, done_ms, lifted_ms, flatten, flat)
+    return span, "flat" if flat else "; ".join(sorted({one.why or "tokens" for one in left}))
 
 
-def _ms(moment: str) -> int:
-    return int(datetime.fromisoformat(moment).timestamp() * _MS)
+def lift_all(house: House) -> None:
+    house.halts.lift(None)
 
 
-def _whys(told: Mapping[str, Any]) -> Iterable[str]:
-    for job in told["jobs"]:
-        if job["why"] or job["open_orders"]:
-            yield f"{job['user']}: {job['why'] or 'open orders'}"
-    for account in told["accounts"]:
-        if account["problem"] or account["open_ours"]:
-            yield f"{account['user']}: {account['problem'] or 'open orders'}"
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +24,7 @@ from oto.infrastructure.pasted import read_login
 from oto.infrastructure.settings import Exchange, load_settings
 from workers.drill import secrets
 from workers.drill.disturb import FAILED, Disturber
-from workers.drill.halting import NotHaltedError, Span, arrived_after
+from workers.drill.halting import Span, arrived_after
 from workers.drill.human import Human
 from workers.drill.lanes import LaneRun, Struck
 from workers.drill.machine import Machine
@@ -196,8 +196,7 @@ class Drill:
     def _calm(self) -> None:
         if not self.machine.alive:
             self.machine.start()
-        with suppress(NotHaltedError):  # then a halt that stands shows in the end
-            self._disturber(LaneRun("calm", (), threading.Event(), self.struck)).calm()
+        self._disturber(LaneRun("calm", (), threading.Event(), self.struck)).calm()
 
     def _disturber(self, run: LaneRun) -> Disturber:
         return Disturber(
