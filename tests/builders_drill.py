@@ -16,6 +16,7 @@ _NOTHING = Found(
     secrets=(),
     uncalled=(),
     left_behind=(),
+    ended=(),
     unknown_s=(),
     pauses=(),
 )

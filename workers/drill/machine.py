@@ -36,8 +36,9 @@ AWAY = (
 )
 """What a server that is down just now makes of a call."""
 
-_UP_WITHIN_S = 90.0
+_UP_WITHIN_S = 180.0
 _DOWN_WITHIN_S = 20.0
+_STOPPED_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.1
 _WORDS = {
     "worker-1": "--name=worker-1",
@@ -58,6 +59,8 @@ class Machine:
     output: IO[bytes]
     left_behind: list[str] = field(default_factory=list)
     """Command lines of what went on running after its supervisor was killed."""
+    ended: list[str] = field(default_factory=list)
+    """When the system ended although nobody killed its supervisor, or did not when it should."""
     _up: "subprocess.Popen[bytes] | None" = None
     _house: House | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -85,17 +88,21 @@ class Machine:
             time.sleep(_LOOK_EVERY_S)
 
     def stop(self) -> None:
-        """Stop it as its user does."""
+        """Stop it as its user does; kill it if that takes too long."""
         if self._up is not None and self._up.poll() is None:
             self._up.terminate()
-            self._up.wait(_DOWN_WITHIN_S * 2)
+            try:
+                self._up.wait(_STOPPED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self.ended.append("oto up did not stop when it was asked to")
+                self.kill()
         self.forget_house()
 
     def kill(self) -> None:
         """Kill the supervisor, and wait until everything that it ran is gone."""
         if self._up is None:
             return
-        children = psutil.Process(self._up.pid).children(recursive=True)
+        children = self.everything()[1:]
         self._up.kill()
         self._up.wait()
         self.forget_house()

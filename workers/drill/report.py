@@ -77,6 +77,7 @@ def sentences(outcome: Outcome) -> list[str]:
             if log.differing or log.broken_at is not None
         ),
         *(f"left behind: {line}" for line in found.left_behind),
+        *found.ended,
     ]
 
 

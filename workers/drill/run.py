@@ -195,6 +195,7 @@ class Drill:
 
     def _calm(self) -> None:
         if not self.machine.alive:
+            self.machine.ended.append("oto up ended by itself")
             self.machine.start()
         self._disturber(LaneRun("calm", (), threading.Event(), self.struck)).calm()
 
@@ -248,6 +249,7 @@ class Drill:
             secrets=sorted(self.leaks),
             uncalled=self.human.uncalled,
             left_behind=machine.left_behind,
+            ended=machine.ended,
             unknown_s=unknown_for_s(self.watch.looks),
             pauses=list(self._pauses()),
         )

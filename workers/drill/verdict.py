@@ -54,6 +54,7 @@ class Found:
     secrets: Sequence[str]
     uncalled: Sequence[str]
     left_behind: Sequence[str]
+    ended: Sequence[str]
     unknown_s: Sequence[float]
     pauses: Sequence[Pause]
 
@@ -80,6 +81,7 @@ class Found:
             "decisions_that_replay_differently": sum(log.differing for log in self.logs),
             "broken_logs": sum(log.broken_at is not None for log in self.logs),
             "processes_left_behind": len(self.left_behind),
+            "ends_amiss": len(self.ended),
         }
 
     @property

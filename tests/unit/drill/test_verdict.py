@@ -45,6 +45,7 @@ def test_a_drill_that_found_nothing_wrong_is_good() -> None:
         ("secrets_found", {"secrets": ["log: a value of 32 signs"]}),
         ("needless_calls_for_a_human", {"uncalled": ["job 1"]}),
         ("processes_left_behind", {"left_behind": ["python -m cli beat"]}),
+        ("ends_amiss", {"ended": ["oto up ended by itself"]}),
         ("decisions_that_replay_differently", {"logs": [Log(JobId(1), 9, 1, None)]}),
         ("broken_logs", {"logs": [Log(JobId(1), 9, 0, 4)]}),
     ],
