@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, or_, select
+from sqlalchemy import Engine, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from models import JobRow, TokenRow
 from oto.domain.errors import SentenceError
-from oto.domain.market import Symbol, SymbolRules
+from oto.domain.market import Symbol, SymbolRules, SymbolStatus
 from oto.domain.tokens import TokenInfo
 from oto.infrastructure.database import mapping
 from oto.infrastructure.database.states import ACTIVE_STATES
@@ -40,7 +40,10 @@ class Catalog:
     def save(
         self, tokens: Iterable[TokenInfo], rules: Mapping[Symbol, SymbolRules], read_at: datetime
     ) -> int:
-        """Store every token that has a USDT pair and return how many."""
+        """Store every token that has a USDT pair and return how many.
+
+        One that was listed before and is not any more stays, as delisted: we may still hold it.
+        """
         rows = [
             mapping.token_columns(token, pair) | {"read_at": read_at}
             for token in tokens
@@ -52,6 +55,11 @@ class Catalog:
             with Session(self._engine) as session, session.begin():
                 session.execute(
                     upsert.on_conflict_do_update(index_elements=["symbol"], set_=fresh), rows
+                )
+                session.execute(
+                    update(TokenRow)
+                    .where(TokenRow.symbol.not_in([row["symbol"] for row in rows]))
+                    .values(status=SymbolStatus.DELISTED.value)
                 )
         return len(rows)
 
