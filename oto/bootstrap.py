@@ -137,7 +137,10 @@ class House:
 
     @cached_property
     def leases(self) -> Leases:
-        return Leases(self.engine)
+        """Return the leases of this process, renewed until it is closed."""
+        leases = Leases(self.engine)
+        leases.start()
+        return leases
 
     @cached_property
     def ledger(self) -> SqlLedger:
@@ -165,8 +168,7 @@ class House:
 
     @cached_property
     def advance(self) -> Advance:
-        """Return the trading loop of this process, its leases and its meter running."""
-        self.leases.start()
+        """Return the trading loop of this process, its meter running."""
         self.latencies.start()
         return Advance(
             ledger=self.ledger,
@@ -182,8 +184,7 @@ class House:
         return Halts(self.engine)
 
     def halt(self) -> Halt:
-        """Return what halts trading, its leases running; it needs neither Redis nor workers."""
-        self.leases.start()
+        """Return what halts trading; it needs neither Redis nor workers."""
         market = RestMarket(self.public, self.clock)
         return Halt(self.halts, self.ledger, market, self.exchanges, self.clock, time.sleep)
 
