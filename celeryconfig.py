@@ -20,6 +20,7 @@ task_routes = {
 }
 worker_prefetch_multiplier = 1
 worker_pool = "threads"
+worker_consumer = "workers.reconnect:QuickConsumer"
 worker_enable_remote_control = True
 worker_send_task_events = False
 task_send_sent_event = False

@@ -50,14 +50,19 @@ def holding(
 
 
 def _taken(roles: Roles, role: Role, stopping: threading.Event) -> int | None:
-    said = ""
+    said, away = "", False
     while not stopping.is_set():
         try:
+            if away:
+                # The holder could not renew either: let it be first.
+                roles.holders()
+                away = False
+                stopping.wait(_RENEW_EVERY_S + _TRY_EVERY_S)
             if (token := roles.take(role)) is not None:
                 return token
             sentence = _standing_by(roles, role)
         except LedgerUnavailableError as error:
-            sentence = str(error)
+            sentence, away = str(error), True
         if sentence != said:
             _log.info("stands_by", role=role.value, why=sentence)
             said = sentence

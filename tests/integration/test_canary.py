@@ -111,3 +111,22 @@ def test_without_redis_nobody_is_silent(valkey: Valkey, oto: Oto) -> None:
         wait_until(canary.silent)
         assert time.monotonic() - back_at >= 2
     away.redis.close()
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_goes_on_after_an_outage_of_redis(oto: Oto, valkey: Valkey) -> None:
+    there = House(load_settings().model_copy(update={"redis_url": SecretStr(valkey.url)}))
+    log = oto.home / "worker.log"
+    with closing(there), log.open("wb") as output:
+        supervisor = Supervisor({**oto.environment, "OTO_REDIS_URL": valkey.url}, output)
+        supervisor.start(Program("one", ("worker", "--name=one", "--threads=1")))
+        try:
+            echoes(there)
+            valkey.end()
+            wait_until(lambda: "redis_not_connected" in log.read_text())
+            valkey.start()
+            echoes(there)
+            assert not supervisor.ended("one")
+        finally:
+            supervisor.stop()
+    there.redis.close()

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
 from oto.infrastructure.database.engine import make_engine
-from oto.infrastructure.database.roles import Role, Roles
+from oto.infrastructure.database.roles import LENGTH, Role, Roles
 from tests.conftest import Migrated
 from tests.servers import database_of, for_psycopg
 from workers.standby import holding
@@ -157,6 +157,44 @@ def test_a_holder_without_a_database_goes_on_and_renews_when_it_is_back(
 
     assert not lost.is_set()
     assert [log["event"] for log in logs] == ["role_taken", "role_not_renewed"]
+
+
+def test_after_an_outage_of_the_database_the_holder_is_quicker_than_its_stand_by(
+    roles: Roles, migrated: Migrated, database_url: str
+) -> None:
+    stopping, lost = threading.Event(), threading.Event()
+
+    def stand_by() -> None:
+        with holding(roles, Role.BEAT, stopping) as token:
+            assert token is None
+
+    thread = threading.Thread(target=stand_by)
+    with (
+        capture_logs() as logs,
+        psycopg.connect(for_psycopg(migrated.urls.database_url), autocommit=True) as other,
+        holding(roles, Role.BEAT, threading.Event(), lost.set),
+    ):
+        thread.start()
+        put_out(other, database_url, logs)
+        wait_until(lambda: said(logs, "stands_by", "beat: ") == 2)
+        stopping.set()
+        thread.join(PATIENCE_S)
+
+    assert not lost.is_set()
+    assert [one.token for one in roles.holders()] == [1]
+
+
+def put_out(other: psycopg.Connection[Any], url: str, logs: Sequence[Mapping[str, object]]) -> None:
+    """Put everyone out of the database for longer than a role is lent."""
+    wait_until(lambda: said(logs, "stands_by", "beat: ") == 1)
+    admit(other, url, allowed=False)
+    wait_until(lambda: said(logs, "role_not_renewed") and said(logs, "stands_by", "be reached"))
+    time.sleep(LENGTH.total_seconds())
+    admit(other, url, allowed=True)
+
+
+def said(logs: Sequence[Mapping[str, object]], event: str, why: str = "") -> int:
+    return sum(log["event"] == event and why in str(log.get("why", "")) for log in logs)
 
 
 def admit(other: psycopg.Connection[Any], url: str, *, allowed: bool) -> None:
