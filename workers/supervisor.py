@@ -16,6 +16,9 @@ PARENT = "ALPHA_OTO_SUPERVISOR"
 """Holds the supervisor's pid in its children's environment."""
 
 STOP_WITHIN_S = 4.0
+ORPHAN_STOPS_WITHIN_S = 15.0
+"""How long a process may take to stop whose supervisor is gone: its requests end within 12 s."""
+
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 15.0
 _STABLE_AFTER_S = 10.0
@@ -150,6 +153,9 @@ def end_with_supervisor() -> None:
         while os.getppid() == int(parent):
             time.sleep(_LOOK_EVERY_S)
         os.kill(os.getpid(), signal.SIGTERM)
+        # A worker whose broker is gone too may wait for ever in its warm stop.
+        time.sleep(ORPHAN_STOPS_WITHIN_S)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=look, name="oto-parent", daemon=True).start()
 
