@@ -24,6 +24,7 @@ from workers.drill.schedule import SYMBOLS, Strike
 from workers.drill.simulator import Simulator
 
 _CRASH_WITHIN_S = 6.0
+_OLD_WAKES_WITHIN_S = 4.0
 _REDEEMED_AFTER_S = 3.0
 _FULL_DEPTH_USDT = 2_000
 _LOOK_EVERY_S = 0.02
@@ -99,12 +100,18 @@ class Disturber:
 
     def old_wakes(self, asked: Mapping[str, Any]) -> str:
         house = self.machine.house
-        views = house.jobs.views(active=True)
-        for view in views:
-            for epoch in range(max(0, view.epoch - asked["epochs_back"]), view.epoch + 1):
-                for _ in range(asked["copies"]):
-                    house.dispatcher.wake(Wake(view.job.job_id, epoch))
-        return f"for {len(views)} jobs"
+        wakes = [
+            Wake(view.job.job_id, epoch)
+            for view in house.jobs.views(active=True)
+            for epoch in range(max(0, view.epoch - asked["epochs_back"]), view.epoch + 1)
+            for _ in range(asked["copies"])
+        ]
+        deadline = time.monotonic() + _OLD_WAKES_WITHIN_S
+        for number, wake in enumerate(wakes):
+            if self.stopping.is_set() or time.monotonic() > deadline:
+                return f"{number} of {len(wakes)}"
+            house.dispatcher.wake(wake)
+        return f"{len(wakes)} of them"
 
     def clock_stepped(self, asked: Mapping[str, Any]) -> str:
         processes = self.machine.processes()
