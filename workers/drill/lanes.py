@@ -56,9 +56,11 @@ class LaneRun:
         self._thread = threading.Thread(target=self._run, name=f"oto-{self.name}", daemon=True)
         self._thread.start()
 
-    def join(self) -> None:
+    def join(self, most_s: float) -> bool:
+        """Wait for the fault that is under way; return whether it has ended."""
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(most_s)
+        return self._thread is None or not self._thread.is_alive()
 
     def later(self, after_s: float, act: Act) -> None:
         """Put the end of something that lasts on the agenda."""

@@ -37,6 +37,7 @@ ORDER_SIZE = Decimal(20)
 MOST_SLIP_BPS = 300
 WORKERS = 2
 
+_LANE_ENDS_WITHIN_S = 240.0
 _CALM_WITHIN_S = 90.0
 _STOPPED_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.5
@@ -164,7 +165,8 @@ class Drill:
                 self._say_how_far(jobs, time.monotonic() - began)
         stopping.set()
         for run in runs:
-            run.join()
+            if not run.join(_LANE_ENDS_WITHIN_S):
+                self.machine.ended.append(f"a fault of the lane {run.name} did not end")
 
     def _say_how_far(self, jobs: Sequence[JobId], seconds: float) -> None:
         views = self.machine.patiently(lambda house: house.jobs.views(job_ids=jobs))
