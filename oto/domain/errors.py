@@ -31,6 +31,7 @@ class RefusalReason(Enum):
     AMOUNT_MISMATCH = "price times quantity did not equal the payment amount"
     OFF_GRID = "price or quantity was not on the symbol's grid"
     INSUFFICIENT_BALANCE = "the balance was insufficient"
+    INSUFFICIENT_TOKENS = "the wallet held fewer tokens than were to be sold"
     NOTIONAL_TOO_SMALL = "the order was below the minimum notional"
     QUANTITY_TOO_LARGE = "the quantity was above the maximum"
     INVALID_FORMAT = "the exchange did not accept the request's format"

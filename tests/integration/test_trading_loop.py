@@ -521,3 +521,19 @@ def test_tokens_that_someone_sold_by_hand_call_for_a_human(loop: Loop) -> None:
     stopped = loop.until("needs_human")
 
     assert stopped.job.reason is Reason.AMBIGUOUS
+
+
+def test_an_exit_without_its_tokens_is_not_said_to_lack_usdt(loop: Loop) -> None:
+    loop.start()
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
+    loop.turn()
+    loop.book("0.20000000", "0.20010000")
+    loop.turns(12)
+    loop.exchange.control("accounts/ann", {"tokens": {"ALPHA_373": "0"}})
+    loop.book("0.22690000", "0.22700000")
+    while "fewer tokens" not in loop.view().detail:
+        assert loop.view().job.state is not JobState.NEEDS_HUMAN
+        loop.turn()
+        loop.pass_time(1)
+
+    assert loop.view().job.reason is Reason.REFUSED

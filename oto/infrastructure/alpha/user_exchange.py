@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from oto.domain.account import AlphaHolding, AssetWallets
+from oto.domain.errors import RefusalReason, RefusedError
 from oto.domain.leg import LegFill
 from oto.domain.market import AlphaId, Symbol
 from oto.domain.money import Amount
@@ -22,7 +23,14 @@ class UserExchange:
         return self._alpha.place_oto(approved.order, may_send)
 
     def place_exit(self, approved: Approved[LimitOrder], may_send: Callable[[], bool]) -> OrderId:
-        return self._alpha.place(approved.order, may_send)
+        try:
+            return self._alpha.place(approved.order, may_send)
+        except RefusedError as error:
+            # The exchange has one code for both; what a SELL needs is not USDT.
+            if error.reason is not RefusalReason.INSUFFICIENT_BALANCE:
+                raise
+            tokens = RefusalReason.INSUFFICIENT_TOKENS
+            raise RefusedError(tokens, error.code, error.message) from error
 
     def cancel(self, symbol: Symbol, order_id: OrderId) -> None:
         self._alpha.cancel(symbol, order_id)
