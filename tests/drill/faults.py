@@ -78,9 +78,10 @@ BY_SIMULATOR: Mapping[Fault, Mapping[str, object]] = {
 }
 
 WRITE = {
-    Fault.LOST_BEFORE: 8,
+    # What proves to be absent takes twenty reads.
+    Fault.LOST_BEFORE: 4,
     Fault.LOST_AFTER: 14,
-    Fault.FAILED_BEFORE: 5,
+    Fault.FAILED_BEFORE: 3,
     Fault.FAILED_AFTER: 10,
     Fault.RATE_LIMITED: 8,
     Fault.REFUSED: 8,

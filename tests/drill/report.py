@@ -1,13 +1,16 @@
 """Many schedules: played on several processes, summed, printed."""
 
 import multiprocessing
+import signal
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count, takewhile
+from itertools import count, islice, takewhile
 
 from tests.drill.faults import Fault
+from tests.drill.logs import quiet
 from tests.drill.run import WHOLE, Protections, Run
 from tests.drill.story import Failure, Story
 
@@ -55,21 +58,26 @@ def played(seed: int, placements: int, protections: Protections = WHOLE) -> Tota
 
 
 def played_on(seed: int, placements: int, processes: int) -> Total:
-    """Play schedules on several processes until so many placements have met a fault."""
+    """Play schedules on several processes until so many placements have met a fault.
+
+    Ctrl-C ends it early, with what there is.
+    """
     total = Total()
-    with multiprocessing.Pool(processes) as pool:
-        batches = pool.imap(_batch, ((seed, first) for first in _firsts(total, placements)))
-        for batch in batches:
-            total.add(batch)
+    with multiprocessing.Pool(processes, _in_a_process) as pool, suppress(KeyboardInterrupt):
+        numbers = takewhile(lambda _: total.faulted < placements, count(0, _BATCH))
+        ahead = deque(pool.apply_async(_batch, (seed, first)) for first in islice(numbers, 4))
+        while ahead:
+            total.add(ahead.popleft().get())
+            ahead += (pool.apply_async(_batch, (seed, first)) for first in islice(numbers, 1))
     return total
 
 
-def _firsts(total: Total, placements: int) -> Iterator[int]:
-    return takewhile(lambda _: total.faulted < placements, count(0, _BATCH))
+def _in_a_process() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet()
 
 
-def _batch(which: tuple[int, int]) -> Total:
-    seed, first = which
+def _batch(seed: int, first: int) -> Total:
     total = Total()
     for number in range(first, first + _BATCH):
         total.take(number, Run(seed, number).play())
