@@ -26,6 +26,7 @@ class Total:
     placements: int = 0
     faulted: int = 0
     faults: Counter[Fault] = field(default_factory=Counter)
+    endings: Counter[str] = field(default_factory=Counter)
     failures: Counter[Failure] = field(default_factory=Counter)
     failed: dict[int, list[str]] = field(default_factory=dict)
 
@@ -34,6 +35,7 @@ class Total:
         self.placements += story.placements
         self.faulted += story.faulted_placements
         self.faults += story.faults
+        self.endings[story.ending] += 1
         self.failures += story.failures
         if story.failures:
             self.failed[number] = story.lines[-_STORY_LINES:]
@@ -43,6 +45,7 @@ class Total:
         self.placements += other.placements
         self.faulted += other.faulted
         self.faults += other.faults
+        self.endings += other.endings
         self.failures += other.failures
         self.failed |= other.failed
 
@@ -94,6 +97,9 @@ def lines(seed: int, total: Total, seconds: float) -> Iterator[str]:
     yield f"  faults               {sum(total.faults.values()):>10,}"
     for fault in Fault:
         yield f"{total.faults[fault]:>20,}  {fault.value}"
+    yield "Endings"
+    for ending, number in total.endings.most_common():
+        yield f"{number:>20,}  {ending}"
     yield "What must be zero"
     for failure in Failure:
         yield f"{total.failures[failure]:>20,}  {failure.value}"

@@ -294,6 +294,8 @@ class Run:
         self.story.tell("- the faults stop")
         self.chance.quiet = True
         self.wire.calm_down()
+        # Slower than an exit waits, it would let none through.
+        self.schedule.exchange.match_delay_ms = [0]
         self.ledger.lift()
         self.clock.skew = timedelta(0)
         self.market.calm_down(self.size, self.schedule.fallen_bps)

@@ -38,6 +38,8 @@ class Story:
     placements: int = 0
     faulted: set[int] = field(default_factory=set)
     human_calls_left: int = 0
+    ending: str = ""
+    """Flat or parked, and how the job stands."""
     failures: Counter[Failure] = field(default_factory=Counter)
     _began_ms: int = 0
     _lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from oto.application.audit import UserLedger, audit
-from oto.domain import wear
-from oto.domain.cycle import Cycle, CyclePhase
+from oto.domain.cycle import CyclePhase
 from oto.domain.job import JobState, Reason
 from oto.domain.leg import LegKind
 from oto.simulator.truth import truth_of
@@ -36,6 +35,7 @@ def _judge_rest(run: Run) -> None:
     cycle = state.unfinished
     parked = cycle is not None and cycle.phase is CyclePhase.PARKED
     ended = state.job.state in {JobState.COMPLETED, JobState.STOPPED}
+    story.ending = f"{'flat' if cycle is None else cycle.phase.value}, {state.job.state.value}"
     waits = state.job.state is JobState.WAITING and state.job.reason is Reason.PARKED
     if cycle is not None and not (parked and (ended or waits) and state.job.reason):
         story.fail(Failure.NO_PROGRESS, f"{cycle.phase.value}, {state.job.state.value}")
@@ -83,50 +83,21 @@ def _judge_adoptions(run: Run) -> None:
 
 
 def _judge_against_truth(run: Run, truth: Truth) -> None:
-    story, cycles = run.story, run.ledger.state.cycles
-    symbol = run.schedule.symbol
-    own = UserLedger("ann", symbol, symbol.removesuffix("USDT"), FUNDING, cycles)
+    story, symbol = run.story, run.schedule.symbol
+    base_asset = symbol.removesuffix("USDT")
+    own = UserLedger("ann", symbol, base_asset, FUNDING, run.ledger.state.cycles)
     found = audit(truth, [own])
-    for kind, number in (
+    for failure, number in (
         (Failure.DUPLICATE, found.duplicates),
         (Failure.ORPHAN, found.orphans),
         (Failure.LEFT_OPEN, found.open_orders),
+        (Failure.LOST_FILL, found.lost_fills),
+        (Failure.DOUBLED_FILL, found.doubled_fills),
     ):
         for _ in range(number):
-            story.fail(kind, "an order on the exchange")
+            story.fail(failure, "by the audit")
     for difference in found.differences:
         story.fail(Failure.DIFFERENCE, difference)
-    for kind, why in _fills(cycles, truth["orders"]):
-        story.fail(kind, why)
-    ours, real = _figures(cycles), _real_figures(truth["orders"])
-    if ours != real:
-        story.fail(Failure.FIGURES, f"{ours} in the ledger, {real} on the exchange")
-
-
-def _fills(cycles: Iterable[Cycle], orders: Iterable[Truth]) -> Iterable[tuple[Failure, str]]:
-    """Compare how much of each order is told in fills: more is doubled, less is lost."""
-    told = {leg.order_id: leg for cycle in cycles for leg in cycle.legs}
-    for order in orders:
-        leg = told.get(order["order_id"])
-        if leg is not None and len(leg.fills) != len(order["fills"]):
-            doubled = len(leg.fills) > len(order["fills"])
-            yield (
-                Failure.DOUBLED_FILL if doubled else Failure.LOST_FILL,
-                f"order {order['order_id']}",
-            )
-
-
-def _figures(cycles: Iterable[Cycle]) -> tuple[Decimal, Decimal]:
-    whole = wear.total(wear.of_cycle(cycle) for cycle in cycles)
-    return whole.spent, whole.cost
-
-
-def _real_figures(orders: Iterable[Truth]) -> tuple[Decimal, Decimal]:
-    spent = received = Decimal(0)
-    for order in orders:
-        for fill in order["fills"]:
-            if order["side"] == "BUY":
-                spent += Decimal(fill["quote"])
-            else:
-                received += Decimal(fill["quote"]) - Decimal(fill["fee"])
-    return spent, spent - received
+    if found.volume_difference or found.wear_difference:
+        why = f"volume by {found.volume_difference} USDT, wear by {found.wear_difference} USDT"
+        story.fail(Failure.FIGURES, why)
