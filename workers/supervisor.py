@@ -104,11 +104,6 @@ class Supervisor:
         one.process.send_signal(signal.SIGTERM)
         one.kill_at = now + _FINISH_WITHIN_S
 
-    def wait(self, until: threading.Event) -> None:
-        """Watch until the event is set."""
-        while not until.wait(_LOOK_EVERY_S):
-            self.watch()
-
     def stop(self, names: Sequence[str] | None = None) -> None:
         """End processes: ask them all, wait a little, end those that are left."""
         chosen = [one for name, one in self._running.items() if names is None or name in names]

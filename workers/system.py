@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +27,7 @@ from workers.supervisor import Program, Supervisor, end_with_supervisor, stopped
 
 SIMULATOR_STATE = "simulator-state.json"
 SIMULATOR_USERS = "sim-credentials.json"
+_LOOK_EVERY_S = 0.2
 _READY_WITHIN_S = 60.0
 
 
@@ -71,6 +73,15 @@ class System:
                 raise NotReadyError(f"No sign of life from {', '.join(late)} in {most_s:g} s.")
             self.supervisor.watch()
             time.sleep(0.05)
+
+    def run(self, until: threading.Event) -> None:
+        """Keep the processes running until the event is set, or the embedded servers are gone."""
+        given = self.house.settings
+        embedded = given.database_url is None or given.redis_url is None
+        while not until.wait(_LOOK_EVERY_S):
+            self.supervisor.watch()
+            if embedded and servers.running(given.home) is None:
+                return
 
     def _late(self) -> list[str]:
         beats = self.house.beats
@@ -230,7 +241,7 @@ def up(
     began = time.monotonic()
     with running(plan, lambda step: click.echo(f"{time.monotonic() - began:5.1f} s  {step}")) as it:
         _tell(it, settings, flower=flower)
-        it.supervisor.wait(stopping)
+        it.run(stopping)
         click.echo("Ending; jobs go on with the next `oto up`.")
 
 

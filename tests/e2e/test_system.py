@@ -261,13 +261,13 @@ def _page(flower: httpx.Client, pages: dict[str, str], path: str, name: str = ""
     return pages[name or path]
 
 
-def test_a_killed_supervisor_leaves_no_process(home: Path) -> None:
-    environment = {**os.environ, "OTO_HOME": str(home)}
+def up(home: Path) -> tuple[subprocess.Popen[bytes], list[psutil.Process], Path]:
+    """Start `oto up` and return it, what it runs, and its log, when all of it runs."""
     log = home.parent / "up.log"
     with log.open("wb") as output:
-        up = subprocess.Popen(
+        started = subprocess.Popen(
             [sys.executable, "-m", "cli", "up", "--no-flower"],
-            env=environment,
+            env={**os.environ, "OTO_HOME": str(home)},
             stdout=output,
             stderr=output,
         )
@@ -275,11 +275,28 @@ def test_a_killed_supervisor_leaves_no_process(home: Path) -> None:
     while "Running" not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
-    children = psutil.Process(up.pid).children(recursive=True)
+    children = psutil.Process(started.pid).children(recursive=True)
     assert len(children) > 6
-    up.kill()
-    up.wait()
+    return started, children, log
+
+
+def test_a_killed_supervisor_leaves_no_process(home: Path) -> None:
+    started, children, _ = up(home)
+
+    started.kill()
+    started.wait()
 
     _, alive = psutil.wait_procs(children, timeout=60)
+    assert [child.cmdline() for child in alive] == []
 
+
+def test_a_supervisor_whose_servers_are_gone_for_good_ends_and_says_so(home: Path) -> None:
+    started, children, log = up(home)
+    [guard] = [one for one in children if any("guard.py" in part for part in one.cmdline())]
+
+    guard.kill()
+
+    assert started.wait(60) == 1
+    assert "The embedded servers were ended from outside" in log.read_text()
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert [child.cmdline() for child in alive] == []

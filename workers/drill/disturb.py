@@ -134,9 +134,9 @@ class Disturber:
     def kill(self, name: str) -> str:
         return self.machine.signal(name, signal.SIGKILL)
 
-    def kill_supervisor(self, _: Mapping[str, Any]) -> str:
+    def restart(self, kill: Callable[[], None]) -> str:
         began = time.monotonic()
-        self.machine.kill()
+        kill()
         down_s = time.monotonic() - began
         self.machine.start()
         return f"down in {down_s:.1f} s, up again in {time.monotonic() - began:.1f} s"
@@ -230,7 +230,8 @@ _ACTS: Mapping[str, Callable[[Disturber, Mapping[str, Any]], str]] = {
     "kill_beat": lambda it, _: it.kill("beat"),
     "kill_redis": lambda it, _: it.kill("redis"),
     "kill_postgres": lambda it, _: it.kill("postgres"),
-    "kill_supervisor": Disturber.kill_supervisor,
+    "kill_supervisor": lambda it, _: it.restart(it.machine.kill),
+    "kill_guard": lambda it, _: it.restart(it.machine.kill_guard),
     "halt_all": Disturber.halt,
     "halt_user": Disturber.halt,
     "halt_token": lambda it, asked: it.halt({**asked, "symbol": SYMBOLS[0]}),

@@ -106,11 +106,29 @@ class Machine:
         self._up.kill()
         self._up.wait()
         self.forget_house()
+        self._end(children)
+
+    def _end(self, children: Sequence[psutil.Process]) -> None:
         _, alive = psutil.wait_procs(children, timeout=_DOWN_WITHIN_S)
         for child in alive:
             with suppress(psutil.Error):
                 self.left_behind.append(" ".join(child.cmdline()))
                 child.kill()
+
+    def kill_guard(self) -> None:
+        """Kill the servers' guard, on which servers and system must come down by themselves."""
+        everything = self.everything()
+        for one in everything:
+            if _is_guard(one):
+                one.kill()
+        if self._up is not None:
+            try:
+                self._up.wait(_STOPPED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self.ended.append("oto up went on without its servers")
+                self.kill()
+        self.forget_house()
+        self._end(everything[1:])
 
     @property
     def alive(self) -> bool:
@@ -205,8 +223,15 @@ class Machine:
         }
 
 
+def _is_guard(process: psutil.Process) -> bool:
+    return "servers/guard.py" in _line(process)
+
+
 def _is_keeper(process: psutil.Process) -> bool:
+    return _is_guard(process) or "-m cli up" in _line(process)
+
+
+def _line(process: psutil.Process) -> str:
     with suppress(psutil.Error):
-        line = " ".join(process.cmdline())
-        return "-m cli up" in line or "servers/guard.py" in line
-    return False
+        return " ".join(process.cmdline())
+    return ""

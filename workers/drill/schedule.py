@@ -151,6 +151,7 @@ PROCESSES: Mapping[str, Draw] = {
     "kill_price_streamer": _nothing,
     "kill_beat": _nothing,
     "kill_supervisor": _nothing,
+    "kill_guard": _nothing,
     "freeze_worker": lambda draw: {
         "worker": draw.between(1, 2),
         "for_ms": draw.between(1_000, 8_000),

@@ -19,7 +19,7 @@ SERVER_WITHIN_S = 10.0
 
 _SERVERS = frozenset({"kill_redis", "kill_postgres"})
 _DEATHS = ("kill_", "crash_")
-_SUPERVISOR = "kill_supervisor"
+_WHOLE = frozenset({"kill_supervisor", "kill_guard"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Found:
         """Return what was promised about time, the worst that was seen, and whether it held."""
         deaths = [one for one in self.pauses if one.fault.startswith(_DEATHS)]
         servers = [one for one in deaths if one.fault in _SERVERS]
-        processes = [one for one in deaths if one.fault not in _SERVERS | {_SUPERVISOR}]
+        processes = [one for one in deaths if one.fault not in _SERVERS | _WHOLE]
         return {
             "unknown_resolved_p99": _kept(percentile(self.unknown_s, 99), UNKNOWN_WITHIN_S),
             "progress_after_a_process_died": _kept(_worst(processes), PROCESS_WITHIN_S),
