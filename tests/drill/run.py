@@ -10,18 +10,11 @@ from oto.application.ports import LedgerUnavailableError, Wake
 from oto.domain.cycle import CyclePhase
 from oto.domain.job import (
     ACTIVE,
-    Job,
     JobEvent,
-    JobId,
     JobState,
     Reason,
-    Target,
-    TargetKind,
-    UserId,
-    Wish,
 )
 from oto.domain.job import after as job_after
-from oto.domain.market import Symbol
 from oto.domain.money import Amount
 from oto.domain.orders import ExecutionReport
 from oto.infrastructure.alpha.credentials import Credentials
@@ -30,21 +23,18 @@ from oto.infrastructure.alpha.private import PrivateAlpha
 from oto.infrastructure.alpha.transport import Settings
 from oto.infrastructure.alpha.user_exchange import UserExchange
 from oto.simulator.playing import Program
-from oto.simulator.settings import PartialFillPolicy
-from oto.simulator.settings import Settings as ExchangeSettings
 from oto.simulator.simulation import Plan, Simulation
 from tests.drill.agenda import Agenda
 from tests.drill.faults import Chance, Fault
 from tests.drill.ledger import DrillLedger
-from tests.drill.market import LISTINGS, SYMBOLS, Market, listed
+from tests.drill.market import LISTINGS, Market, listed
 from tests.drill.messages import Stream, Wakes
 from tests.drill.process import DrillClock, FaultyExchange, OneUser, Process, survives
+from tests.drill.schedule import USER, drawn
 from tests.drill.story import Failure, Story
 from tests.drill.verdict import FUNDING, judge
 from tests.drill.wire import Wire
 from tests.memory_work import State
-
-USER = UserId(1)
 
 _BASE_URL = "http://simulated"
 _SWEEP_MS = 1_000
@@ -52,7 +42,6 @@ _FAULTY_MS = 600_000
 _QUIET_MS = 300_000
 _RESUMED_MS = (2_000, 20_000)
 _MISSED_PER_MILLE = 100
-_STILL = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,103 +55,58 @@ class Protections:
 WHOLE = Protections()
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """What one number stands for, drawn before anything happens."""
-
-    symbol: Symbol
-    job: Job
-    exchange: ExchangeSettings
-    ending: Wish
-    swing_bps: int
-    fallen_bps: int
-    very_late: int
-    """The weight of the rarest fault, which matters most where prices stand still."""
-
-
-def drawn(chance: Chance) -> Schedule:
-    """Draw a market, a policy for partial fills, a job of a few cycles and an ending."""
-    pick, number = chance.random.choice, chance.random.randint
-    symbol, size = pick(SYMBOLS), Decimal(number(20, 120))
-    volume = size * number(2, 6) - number(0, 5)
-    job = Job(
-        job_id=JobId(1),
-        user_id=USER,
-        symbol=symbol,
-        target=Target(TargetKind.VOLUME, volume),
-        order_size=Amount(size),
-        profile="cross",
-        most_slip_bps=pick([10, 30, 100, 300]),
-        state=JobState.RUNNING,
-    )
-    settings = ExchangeSettings(
-        partial_fill=pick(list(PartialFillPolicy)),
-        match_delay_ms=[pick([0, 0, 0, 300, 1_500, 4_000])],
-        report_delay_ms=[pick([0, 0, 50, 500])],
-        history_delay_ms=pick([0, 0, 1_000, 3_000]),
-        zombie_per_mille=0,
-        crossed_per_mille=0,
-    )
-    still = chance.random.random() < _STILL
-    return Schedule(
-        symbol=symbol,
-        job=job,
-        exchange=settings,
-        ending=pick([Wish.RUN, Wish.STOP]),
-        swing_bps=0 if still else 15,
-        fallen_bps=pick([0, 0, 20, 500]),
-        very_late=8 if still else 1,
-    )
-
-
 class Run:
     """Plays one schedule; `play` returns its story, with what failed in it."""
 
     def __init__(self, seed: int, number: int, protections: Protections = WHOLE) -> None:
         self.chance = Chance(random.Random(f"{seed} {number}"))
         self.schedule = schedule = drawn(self.chance)
-        plan = Plan(
-            [LISTINGS[schedule.symbol]], Program(mood=None), schedule.exchange, stepped=True
+        listing = LISTINGS[schedule.symbol]
+        self.simulation = Simulation(
+            Plan([listing], Program(mood=None), schedule.exchange, stepped=True)
         )
-        self.simulation = simulation = Simulation(plan)
-        self.agenda = Agenda(simulation)
+        self.agenda = Agenda(self.simulation)
         self.story = Story(lambda: self.agenda.now_ms)
         self.clock = DrillClock(self.agenda)
         self.process = Process(self.agenda, self.chance, self.story, self.clock)
-        self.stream = Stream(simulation.hub, self.agenda, self.chance, self.story)
-        self.agenda.moved = self.stream.drain
-        self.wire = Wire(simulation, self.agenda, self.chance)
+        self.wire = Wire(self.simulation, self.agenda, self.chance)
+        self.wire.posted = self._posted
         self.wakes = Wakes(self.agenda, self.chance, self.story, self.take)
+        self.market = Market(self.simulation, listing, self.clock, self.chance, schedule.swing_bps)
         self.size = Decimal(schedule.job.order_size)
-        listing = LISTINGS[schedule.symbol]
-        self.market = Market(simulation, listing, self.clock, self.chance, schedule.swing_bps)
-        settings = Settings(wire=self.wire, attempts=1, new_trace_id=lambda: "drill")
-        state = State(schedule.job, due_at=self.agenda.now)
-        self.ledger = protections.ledger(
-            state, listed(schedule.symbol, settings), self.agenda, self.process
-        )
         self.sweeps = protections.sweeps
         self.legs_of: dict[int, int] = {}
         """By placement, the leg that it was sent for."""
-        self.wire.posted = self._posted
-        self.stream.deliver = self._deliver
-        self.stream.reconnected = self._reconnected
-        self.stream.spared = self._spared
-        account = simulation.exchange.add_account("ann", Amount(FUNDING))
+        settings = Settings(wire=self.wire, attempts=1, new_trace_id=lambda: "drill")
+        self.ledger = protections.ledger(
+            State(schedule.job, due_at=self.agenda.now),
+            listed(schedule.symbol, settings),
+            self.agenda,
+            self.process,
+        )
+        self.alpha = self._logged_in(settings)
+        self.advance = self._loop()
+        self.stream = self._subscribed()
+
+    def _logged_in(self, settings: Settings) -> PrivateAlpha:
+        account = self.simulation.exchange.add_account("ann", Amount(FUNDING))
         given = account.credentials()
-        self.alpha = PrivateAlpha(
-            _BASE_URL,
-            Credentials(given["headers"], given["cookies"]),
-            budget=_NoLimit(),
-            settings=settings,
-        )
-        exchange = FaultyExchange(
-            UserExchange(self.alpha), self.wire, self.process, schedule.very_late
-        )
-        self.advance = Advance(
-            self.ledger, self.market, OneUser(exchange), self.wakes, self.clock, _NoMeter()
-        )
-        self.stream.subscribe(self.alpha.listen_key().reveal())
+        credentials = Credentials(given["headers"], given["cookies"])
+        return PrivateAlpha(_BASE_URL, credentials, budget=_NoLimit(), settings=settings)
+
+    def _loop(self) -> Advance:
+        real, very_late = UserExchange(self.alpha), self.schedule.very_late
+        exchange = OneUser(FaultyExchange(real, self.wire, self.process, very_late))
+        return Advance(self.ledger, self.market, exchange, self.wakes, self.clock, _NoMeter())
+
+    def _subscribed(self) -> Stream:
+        stream = Stream(self.simulation.hub, self.agenda, self.chance, self.story)
+        stream.deliver = self._deliver
+        stream.reconnected = self._reconnected
+        stream.spared = self._spared
+        self.agenda.moved = stream.drain
+        stream.subscribe(self.alpha.listen_key().reveal())
+        return stream
 
     def play(self) -> Story:
         self._begin()
