@@ -62,11 +62,10 @@ class Watch:
 
 
 def pause_after(looks: Sequence[Look], at_s: float, until_s: float) -> float | None:
-    """Return the longest time without a turn that began after a fault and before the next.
+    """Return the longest time without a turn between a fault and the next one.
 
     None where no job was active, so that none could go on.
     """
-    until_s = min(until_s, at_s + _LOOKED_FOR_S)
     turns = max((_turns(look) for look in looks if look.at_s < at_s), default=0)
     longest, since_s, active = 0.0, at_s, False
     for look in looks:
@@ -75,11 +74,11 @@ def pause_after(looks: Sequence[Look], at_s: float, until_s: float) -> float | N
         if look.pulse is not None and not look.pulse.active:
             break
         active = active or look.pulse is not None
-        longest = max(longest, look.at_s - since_s)
+        longest = max(longest, min(look.at_s, until_s) - since_s)
+        if look.at_s >= until_s or since_s >= at_s + _LOOKED_FOR_S:
+            break
         if _turns(look) > turns:
             turns, since_s = _turns(look), look.at_s
-            if since_s >= until_s:
-                break
     return longest if active else None
 
 

@@ -29,7 +29,8 @@ def test_the_longest_pause_after_a_fault_counts_even_if_a_turn_came_before_it() 
 
 
 def test_what_comes_after_the_next_fault_is_that_ones() -> None:
-    assert pause_after(looks(1, 2, 3, 3, 3, 3, 4), 0.5, 1.5) == 1.0
+    assert pause_after(looks(1, 2, 3, 3, 3, 3, 4), 0.5, 3.5) == 1.5
+    assert pause_after(looks(1, 2, 3, 3, 3, 3, 4), 3.5, NEVER) == 2.5
 
 
 def test_a_database_that_does_not_answer_is_a_pause() -> None:
