@@ -24,6 +24,13 @@ class QuickConsumer(Consumer):
         self.first_connection_attempt = False
         return conn
 
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        try:
+            super().on_connection_error_after_connected(exc)
+        except AttributeError as error:
+            # kombu gives messages back through a transport that is gone; the worker would end.
+            _log.warning("messages_not_given_back", error=str(error))
+
 
 def _not_connected(error: Exception, pause_s: float) -> None:
     _log.warning("redis_not_connected", error=type(error).__name__, again_in_s=pause_s)

@@ -20,7 +20,7 @@ from oto.infrastructure.redis_store.client import redis_client
 from tests.cli import Oto
 from tests.simulated import AITECH, Exchange
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 PATIENCE_S = 60
 
@@ -64,14 +64,14 @@ class Started:
 @contextmanager
 def two(oto: Oto, house: House, role: Role, *arguments: str) -> Iterator[tuple[Started, Started]]:
     """Run a holder of a role and its stand-by."""
-    active = Started(oto, oto.home / "active.log", *arguments)
-    wait_until(lambda: holder(house, role))
-    standby = Started(oto, oto.home / "standby.log", *arguments)
+    started = [Started(oto, oto.home / "active.log", *arguments)]
     try:
-        wait_until(lambda: standby.says("stands_by"))
-        yield active, standby
+        wait_until(lambda: holder(house, role))
+        started.append(Started(oto, oto.home / "standby.log", *arguments))
+        wait_until(lambda: started[1].says("stands_by"))
+        yield started[0], started[1]
     finally:
-        for one in (active, standby):
+        for one in started:
             one.process.kill()
             one.process.wait(PATIENCE_S)
 
