@@ -1,9 +1,17 @@
 """What the tasks of this process work with: opened with the first task, not at import."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import redis
+import structlog
+
+from oto.application.ports import LedgerUnavailableError
 from oto.bootstrap import House, open_house
+from oto.infrastructure.database.ledger import reachable
 
+_log = structlog.get_logger(__name__)
 _lock = threading.Lock()
 _opened: list[House] = []
 
@@ -21,3 +29,13 @@ def close_house() -> None:
     with _lock:
         while _opened:
             _opened.pop().close()
+
+
+@contextmanager
+def servers_may_be_away() -> Iterator[None]:
+    """Say in one line that a task found no database or no Redis: the next sweep makes up for it."""
+    try:
+        with reachable():
+            yield
+    except (LedgerUnavailableError, redis.RedisError) as error:
+        _log.warning("server_away", error=str(error).splitlines()[0])
