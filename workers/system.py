@@ -5,7 +5,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,14 +104,7 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
     settings, began_at = plan.settings, datetime.now(UTC)
     with ExitStack() as stack:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stack.enter_context(
-            servers.started(
-                settings.home,
-                durable=plan.durable,
-                database=settings.database_url is None,
-                redis=settings.redis_url is None,
-            )
-        )
+        stack.enter_context(_servers(plan))
         say("servers are up")
         house = House(settings)
         stack.callback(house.close)
@@ -121,12 +114,7 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
         if plan.simulator is not None:
             _start_simulator(supervisor, settings.home, plan.simulator)
             say("the simulated exchange is up")
-        try:
-            refresh_catalog(house.public, house.catalog, house.clock)
-        except ExchangeError as error:
-            say(
-                f"the exchange's lists could not be read: {error}; a worker tries again each minute"
-            )
+        _read_lists(house, say)
         for program in _programs(plan):
             if program.name not in plan.without:
                 supervisor.start(program)
@@ -137,6 +125,23 @@ def running(plan: Plan, say: Callable[[str], None]) -> Iterator[System]:
         finally:
             # The exchange outlives those who trade on it.
             supervisor.stop([one for one in supervisor.pids if one != "simulator"])
+
+
+def _servers(plan: Plan) -> AbstractContextManager[object]:
+    settings = plan.settings
+    return servers.started(
+        settings.home,
+        durable=plan.durable,
+        database=settings.database_url is None,
+        redis=settings.redis_url is None,
+    )
+
+
+def _read_lists(house: House, say: Callable[[str], None]) -> None:
+    try:
+        refresh_catalog(house.public, house.catalog, house.clock)
+    except ExchangeError as error:
+        say(f"the exchange's lists could not be read: {error}; a worker tries again each minute")
 
 
 def _programs(plan: Plan) -> Iterator[Program]:
