@@ -118,5 +118,7 @@ def _first_leg(state: State, wanted_in: LegState) -> Leg | None:
 
 
 def _readable(kind: EventKind, body: dict[str, object]) -> str:
-    del kind
+    if kind is EventKind.DECIDED:
+        # With all that it was made of it would fill a page.
+        return str(body["decided"])
     return ", ".join(f"{key} {getattr(value, 'name', value)}" for key, value in body.items())
