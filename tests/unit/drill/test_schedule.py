@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from oto.infrastructure.sabotage import CrashPoint
+from oto.simulator.faults import FaultKind
 from workers.drill.schedule import DEATHS, FAULTS, LANES, UnknownFaultError, chosen, schedule
 
 pytestmark = pytest.mark.unit
@@ -53,3 +55,8 @@ def test_without_faults_nothing_strikes() -> None:
 def test_a_fault_that_does_not_exist_is_refused_in_one_sentence() -> None:
     with pytest.raises(UnknownFaultError, match="There is no fault kill_cat; there are: "):
         chosen("kill_beat,kill_cat")
+
+
+def test_every_fault_of_the_simulator_and_every_crash_point_may_strike() -> None:
+    assert {kind.value for kind in FaultKind} <= FAULTS.keys()
+    assert {f"crash_{point.value}" for point in CrashPoint} <= FAULTS.keys()
