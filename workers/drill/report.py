@@ -24,7 +24,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "orders_placed": found.audited.placed,
         "seconds": round(outcome.seconds, 1),
         "faulted_seconds": round(outcome.faulted_s, 1),
-        "zeros": found.zeros(),
+        "zeros": {name: value or 0 for name, value in found.zeros().items()},
         "promises": found.promises(),
         "unknown": {
             "orders": len(found.unknown_s),
