@@ -142,7 +142,9 @@ class Bapi:
         user = caller.name if caller else ""
         if endpoint in _PLACEMENTS:
             symbol = _symbol_in(request.body)
-            exchange.posts.append(Post(exchange.now_ms, name, user, symbol))
+            # When it came, even if the markets have not caught up with that.
+            at_ms = exchange.now_ms + simulation.behind_ms
+            exchange.posts.append(Post(at_ms, name, user, symbol))
         fault = exchange.faults.strike(REST_FAULTS, name, user, exchange.now_ms)
         if fault is not None:
             if fault.kind is FaultKind.ANSWER_LOST_BEFORE:
