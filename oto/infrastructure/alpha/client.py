@@ -4,7 +4,7 @@ Errors of httpx carry the request, and with it the session's headers: none of th
 file, neither raised nor as a cause or context.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from oto.domain.errors import ExchangeError, UnavailableError, UndecodableError
+from oto.domain.errors import ExchangeError, NotSentError, UnavailableError, UndecodableError
 from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.alpha.deadline import Deadline, bounded_transport
 from oto.infrastructure.alpha.endpoints import Endpoint
@@ -49,6 +49,11 @@ class NoAnswer:
 
 class NoConnectionError(UnavailableError):
     """No connection was made; nothing was sent."""
+
+
+def always() -> bool:
+    """Allow every request."""
+    return True
 
 
 class _Session(httpx.Auth):
@@ -101,8 +106,9 @@ class Client:
         trace_id: str,
         query: Query | None = None,
         body: Mapping[str, object] | None = None,
+        may_send: Callable[[], bool] = always,
     ) -> Answer | NoAnswer:
-        """Send a request once.
+        """Send a request once, if `may_send`, asked last, allows it.
 
         Raises:
             ValueError: the endpoint needs a session and this client has none.
@@ -116,7 +122,11 @@ class Client:
             content=None if body is None else msgspec.json.encode(body),
             headers=_headers(trace_id, has_body=body is not None),
         )
+        # Counted from before it is asked: whoever is held up afterwards sends nothing any more.
         with self._deadline.within(self._limits.whole_s):
+            if not may_send():
+                reason = f"{endpoint.name}: not sent, for it was held up too long"
+                return NoAnswer(NotSentError(reason), sent=False)
             return self._exchange(request)
 
     def _exchange(self, request: httpx.Request) -> Answer | NoAnswer:

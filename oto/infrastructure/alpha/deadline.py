@@ -30,6 +30,11 @@ class Deadline:
         finally:
             del self._of_thread.at
 
+    @property
+    def over(self) -> bool:
+        at: float | None = getattr(self._of_thread, "at", None)
+        return at is not None and time.monotonic() >= at
+
     def left(self, timeout: float | None) -> float | None:
         """Return the lesser of a timeout and what is left; nothing left is a tick, not for ever."""
         at: float | None = getattr(self._of_thread, "at", None)
@@ -48,6 +53,9 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, self._deadline.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # A socket takes bytes whatever the timeout; a process that was held up must not send.
+        if self._deadline.over:
+            raise httpcore.WriteTimeout
         self._stream.write(buffer, self._deadline.left(timeout))
 
     def close(self) -> None:

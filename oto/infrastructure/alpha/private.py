@@ -19,11 +19,11 @@ from oto.domain.orders import (
     Side,
 )
 from oto.infrastructure.alpha import endpoints, parse_account, parse_orders, requests
-from oto.infrastructure.alpha.client import Query
+from oto.infrastructure.alpha.client import Query, always
 from oto.infrastructure.alpha.credentials import Credentials, ListenKey
 from oto.infrastructure.alpha.limits import Budget
 from oto.infrastructure.alpha.times import in_ms
-from oto.infrastructure.alpha.transport import DEFAULT_SETTINGS, Settings, Transport, always
+from oto.infrastructure.alpha.transport import DEFAULT_SETTINGS, Settings, Transport
 
 _TERMS = {"termType": "ALPHA_CEX_ORDER_DISCLAIMER"}
 _BALANCES = {"quoteAsset": "USDT", "needBalanceDetail": "true", "needEuFuture": "true"}

@@ -10,13 +10,8 @@ import httpx
 import tenacity
 from tenacity.wait import wait_base
 
-from oto.domain.errors import (
-    ContractDriftError,
-    ExchangeError,
-    NotSentError,
-    RetryLaterError,
-)
-from oto.infrastructure.alpha.client import DEFAULT_LIMITS, Client, Limits, NoAnswer, Query
+from oto.domain.errors import ContractDriftError, ExchangeError, RetryLaterError
+from oto.infrastructure.alpha.client import DEFAULT_LIMITS, Client, Limits, NoAnswer, Query, always
 from oto.infrastructure.alpha.credentials import Credentials
 from oto.infrastructure.alpha.decoding import Json
 from oto.infrastructure.alpha.endpoints import ReadEndpoint, WriteEndpoint, WritePurpose
@@ -27,11 +22,6 @@ from oto.infrastructure.alpha.schemas import Envelope
 T = TypeVar("T")
 
 _PRIORITY = {WritePurpose.CANCEL: Priority.CANCEL, WritePurpose.PLACE: Priority.PLACE}
-
-
-def always() -> bool:
-    """Allow every write."""
-    return True
 
 
 def fresh_trace_id() -> str:
@@ -120,9 +110,8 @@ class Transport:
         """
         settings = self._settings
         self._budget.acquire(_PRIORITY[endpoint.purpose], settings.budget_wait_s)
-        if not may_send():
-            raise NotSentError(f"{endpoint.name}: not sent, for it was held up too long")
-        answer = self._client.send(endpoint, settings.new_trace_id(), body=body)
+        trace_id = settings.new_trace_id()
+        answer = self._client.send(endpoint, trace_id, body=body, may_send=may_send)
         if isinstance(answer, NoAnswer):
             raise of_a_write(answer.error, endpoint.name) if answer.sent else answer.error
         envelope = classify(answer)

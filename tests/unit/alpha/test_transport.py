@@ -3,6 +3,7 @@
 import hashlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -245,6 +246,23 @@ def test_an_answer_that_trickles_for_ever_is_given_up(
     ):
         alpha.place(BUY)
     assert len(exchange.seen) == 1
+
+
+def test_a_process_that_was_held_up_after_it_was_allowed_to_send_sends_nothing(
+    exchange: Exchange, credentials: Credentials
+) -> None:
+    exchange.script = [server.ok([]), server.ok("7")]
+    settings = Settings(limits=Limits(whole_s=0.5), attempts=1)
+
+    def held_up() -> bool:
+        time.sleep(0.6)
+        return True
+
+    with PrivateAlpha(exchange.base_url, credentials, settings=settings) as alpha:
+        alpha.open_orders()  # so that a connection is there already
+        with pytest.raises(tree.OutcomeUnknownError, match="WriteTimeout"):
+            alpha.place(BUY, held_up)
+    assert [one.method for one in exchange.seen] == ["GET"]
 
 
 def test_a_symbol_is_sent_as_a_value_and_nothing_else(
