@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
+
+import structlog
 
 from oto.application.decision_log import recorded
 from oto.application.ports import (
@@ -27,7 +29,7 @@ from oto.application.recovering import recover
 from oto.application.steps import SEND_WITHIN_S, Steps
 from oto.domain.cycle import Cycle
 from oto.domain.decisions import Decision, End, Park, Sleep
-from oto.domain.errors import ExchangeError
+from oto.domain.errors import ExchangeError, SentenceError
 from oto.domain.halting import Scope, out_of_the_market, stays_parked, under_halt
 from oto.domain.job import NEEDS_HUMAN, JobId, Reason, UserId
 from oto.domain.market import Symbol
@@ -42,6 +44,8 @@ _LOOK_EVERY_S = 0.05
 _LONGEST_PAUSE_S = 0.5
 _MOST_AT_ONCE = 16
 _NOTHING = Quantity(Decimal(0))
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,11 @@ class Account:
 class Halts(Protocol):
     def raise_fence(self, scope: Scope, why: str) -> Fence: ...
 
-    def under_way(self, scope: Scope) -> int: ...
+    def under_way(self, scope: Scope, since: datetime) -> int:
+        """Return how many orders may be on their way: sent, and their sender has not told more.
+
+        One whose sender was overtaken counts if it was sent since then.
+        """
 
     def stand(self, fence: Fence) -> datetime: ...
 
@@ -129,9 +137,12 @@ class Halt:
     def wait_until_it_stands(self, scope: Scope, fence: Fence) -> datetime:
         """Wait for orders under way, and return since when none can reach the exchange."""
         deadline = self.clock.monotonic() + POST_WITHIN_S
-        while self.halts.under_way(scope) and self.clock.monotonic() < deadline:
+        while self._under_way(scope) and self.clock.monotonic() < deadline:
             self.pause(_LOOK_EVERY_S)
         return self.halts.stand(fence)
+
+    def _under_way(self, scope: Scope) -> int:
+        return self.halts.under_way(scope, self.clock.now() - timedelta(seconds=POST_WITHIN_S))
 
     def clear(
         self, jobs: Sequence[Affected], most_slip_bps: int | None, within_s: float
@@ -155,10 +166,24 @@ class Halt:
             return Account(user_id, problem=Reason.NO_CREDENTIALS.words)
         except ExchangeError as error:
             return Account(user_id, problem=trouble(error).reason.words)
+        except SentenceError as error:
+            return Account(user_id, problem=str(error))
         ours = self.halts.known(user_id, shown)
         return Account(user_id, ours, len(shown) - ours, free)
 
     def _clear(self, job: Affected, most_slip_bps: int | None, deadline: float) -> Left:
+        try:
+            return self._cleared(job, most_slip_bps, deadline)
+        except FencedError:
+            why = "another command has taken the job over"
+        except SentenceError as error:
+            why = str(error)
+        except Exception:  # noqa: BLE001 - it must not hide what became of the other jobs
+            _log.exception("job_not_cleared", job=job.job_id)
+            why = Reason.FAULT.words
+        return Left(job, (), _NOTHING, why)
+
+    def _cleared(self, job: Affected, most_slip_bps: int | None, deadline: float) -> Left:
         turn = self.ledger.seize(job.job_id, from_others=True)
         if turn is None:
             return Left(job, (), _NOTHING, "the job is gone")
@@ -166,8 +191,6 @@ class Halt:
         try:
             why = clearing.run(deadline)
             return _left(job, clearing.cycle(), why)
-        except FencedError:
-            return Left(job, (), _NOTHING, "another command has taken the job over")
         finally:
             self.ledger.give_back(turn)
 
@@ -215,7 +238,7 @@ class _Clearing:
     def _step(self) -> Decision | None:
         """Take the next decision and do it; None if there is nothing left to do."""
         leg = None
-        with self._open() as work:
+        with self._open(self._tick()) as work:
             cycle = work.cycle
             if cycle is None or (self._slip is None and out_of_the_market(cycle)):
                 return None
@@ -239,8 +262,14 @@ class _Clearing:
         seconds = (decision.until - self._halt.clock.now()).total_seconds()
         self._halt.pause(min(max(seconds, _LOOK_EVERY_S), _LONGEST_PAUSE_S))
 
-    def _open(self) -> AbstractContextManager[Work]:
-        tick = self._halt.market.read(self._turn.symbol)
+    def _tick(self) -> Tick | None:
+        """Read the price only if something is to be sold: no cancel waits for it."""
+        cycle = self.cycle()
+        if self._slip is None or cycle is None or not out_of_the_market(cycle):
+            return None
+        return self._halt.market.read(self._turn.symbol)
+
+    def _open(self, tick: Tick | None = None) -> AbstractContextManager[Work]:
         return self._halt.ledger.work(self._turn, self._halt.clock.now(), tick)
 
 

@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from oto.application.halt import Halt, Left
+from oto.application.halt import POST_WITHIN_S, Halt, Left
 from oto.application.job_log import first_broken
 from oto.application.replay import replay
 from oto.domain.cycle import CyclePhase
@@ -20,7 +21,8 @@ from oto.domain.market import Symbol
 from oto.domain.orders import PlacedOto
 from oto.infrastructure.database import halts
 from oto.infrastructure.database.halts import Halts
-from tests.loop import Loop, running_loop
+from oto.infrastructure.vault import VaultError
+from tests.loop import Altered, Loop, running_loop
 from tests.simulated import AITECH, Exchange
 
 pytestmark = pytest.mark.integration
@@ -361,3 +363,76 @@ def test_an_order_that_is_under_way_in_a_dead_process_delays_the_halt_by_seconds
     assert loop.clock.now() - began < timedelta(seconds=13 + 25)  # then it is called absent
     assert [one.flat for one in left] == [True]
     assert loop.cycles()[0].phase is CyclePhase.ABSENT
+
+
+def test_an_order_of_a_sender_that_was_overtaken_delays_the_halt_too(
+    loop: Loop, halt: Halt
+) -> None:
+    loop.start()
+    loop.exchanges.port = KillingExchange(loop)
+    with pytest.raises(Killed):
+        loop.turn()
+    loop.exchanges.port = None
+    with loop.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET lease_until = now() - interval '1 second'")
+    sent_at = loop.clock.now()
+    loop.pass_time(3)
+    loop.turn()
+    assert loop.cycles()[0].working.state is LegState.UNKNOWN
+
+    halt.wait_until_it_stands(EVERYTHING, halt.raise_fence(EVERYTHING, "a test"))
+
+    assert loop.clock.now() >= sent_at + timedelta(seconds=POST_WITHIN_S)
+
+
+class StuckMarket:
+    """Prices that come after any deadline."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def read(self, symbol: Symbol) -> None:
+        del symbol
+        self._loop.pass_time(90)
+
+
+def test_no_cancel_waits_for_a_price(loop: Loop, halt: Halt) -> None:
+    loop.book("0.22690000", "0.30000000")
+    loop.market.ask = "0.22700000"
+    loop.start()
+    loop.turn()
+
+    (left,) = halted(replace(halt, market=StuckMarket(loop)), slip_bps=300)
+
+    assert left.flat
+    assert open_orders(loop) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [(RuntimeError("of ours"), Reason.FAULT.words), (VaultError("No key."), "No key.")],
+    ids=["fault", "vault"],
+)
+def test_a_job_that_cannot_be_cleared_hides_no_other(
+    loop: Loop, halt: Halt, error: Exception, why: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "10"]], asks=[["0.30000000", "10"]])
+    loop.start()
+    loop.turn()
+    loop.exchanges.port = Altered(loop.exchanges.of(loop.user_id), cancel=lambda *_: fail())
+
+    (left,) = halted(halt)
+
+    assert (left.why, left.flat) == (why, False)
+
+
+def test_who_freezes_within_a_transaction_does_not_hold_up_a_halt(loop: Loop) -> None:
+    def seconds(setting: str) -> float:
+        asked = text("SELECT extract(epoch FROM current_setting(:name)::interval)")
+        with loop.engine.connect() as connection:
+            return float(connection.execute(asked, {"name": setting}).scalar_one())
+
+    assert 0 < seconds("idle_in_transaction_session_timeout") < seconds("lock_timeout")

@@ -8,7 +8,8 @@ _POOL = 16
 _OVERFLOW = 8
 _STATEMENT_MS = 15_000
 _LOCK_MS = 10_000
-_IDLE_MS = 30_000
+# Who freezes within a transaction is thrown out before those who wait for its locks give up.
+_IDLE_MS = 5_000
 
 
 def make_engine(database_url: str, *, pool_size: int = _POOL) -> Engine:

@@ -72,11 +72,21 @@ class Halts:
             row = session.scalars(select(HaltRow).where(_stands(scope))).one()
             return Fence(row.id, row.halted_at)
 
-    def under_way(self, scope: Scope) -> int:
-        """Return how many orders were marked as sending and have no outcome yet."""
+    def under_way(self, scope: Scope, since: datetime) -> int:
+        # A turn that took over has called it unknown, and nobody has said why: it may still come.
+        overtaken = and_(
+            OrderRow.state == LegState.UNKNOWN.value,
+            CycleRow.lost_reason.is_(None),
+            OrderRow.sent_at >= since,
+        )
         with Session(self._engine) as session:
-            counted = select(func.count(OrderRow.id)).where(
-                OrderRow.state == LegState.SENDING.value, _within(scope, OrderRow)
+            counted = (
+                select(func.count(OrderRow.id))
+                .join(CycleRow, CycleRow.id == OrderRow.cycle_id)
+                .where(
+                    or_(OrderRow.state == LegState.SENDING.value, overtaken),
+                    _within(scope, OrderRow),
+                )
             )
             return session.scalar(counted) or 0
 
