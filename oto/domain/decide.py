@@ -58,7 +58,7 @@ def decide(view: View) -> Decision:
 
 
 def _within_cycle(view: View, cycle: Cycle) -> Decision:
-    if any(leg.overfilled for leg in cycle.legs if leg.final):
+    if any(leg.overfilled for leg in cycle.legs):
         return End(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, "fills exceed their order")
     if next(cycle.unresolved(), None) is not None:
         return _look_or_sleep(view, cycle, reason=Reason.UNRESOLVED)

@@ -214,8 +214,11 @@ class Leg:
 
     @property
     def overfilled(self) -> bool:
-        """Tell whether the fills exceed the order: two tellings of one fill were not paired."""
-        return self.filled_quantity > self.quantity
+        """Tell whether a final leg's fills exceed what it executed.
+
+        Then two tellings of one fill were not paired.
+        """
+        return self.final and self.filled_quantity > self.executed
 
     @property
     def open(self) -> bool:

@@ -185,6 +185,16 @@ def test_more_fills_than_the_order_are_for_a_human() -> None:
     )
 
 
+def test_more_fills_than_a_part_that_was_sold_are_for_a_human_too() -> None:
+    cycle = exiting_cycle(sold="30")
+    unpaired = fill("30", fee="0.01", page_id="p1")
+    doubled = cycle.with_leg(with_fill(cycle.pending, unpaired))
+
+    assert decided(doubled, 60, looked_s=59) == End(
+        JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, "fills exceed their order"
+    )
+
+
 def test_more_fills_than_is_known_of_a_live_sell_wait_for_its_quantity() -> None:
     cycle = bought_cycle(sell=OrderStatus.PENDING)
     early = cycle.with_leg(with_fill(cycle.pending, fill("10", event_id=99)))

@@ -200,9 +200,12 @@ def test_sums_are_over_the_fills() -> None:
     assert not replace(told, executed=money.quantity("60")).fills_complete
 
 
-def test_more_fills_than_the_order_is_overfilled() -> None:
-    assert leg(fills=[fill("88.12", event_id=1)]).overfilled
-    assert not leg(fills=[fill("88.11", event_id=1)]).overfilled
+def test_more_fills_than_a_final_leg_executed_is_overfilled() -> None:
+    ended = leg(state=LegState.ENDED, executed="30", fills=[fill("30", event_id=1)])
+
+    assert with_fill(ended, fill("0.01", event_id=2)).overfilled
+    assert not ended.overfilled
+    assert not replace(ended, state=LegState.LIVE, executed=money.quantity("20")).overfilled
 
 
 def test_a_working_leg_buys_and_the_others_sell() -> None:
