@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from oto.domain.errors import SentenceError
+from oto.domain.events import EventKind
 
 LOG_KEPT = timedelta(days=90)
 """How long after a job's end its log is kept: a quarter can be looked back on, and the table does
@@ -61,12 +62,15 @@ def link(  # noqa: PLR0917 - an entry and what it follows
 
 def first_broken(entries: Iterable[LogEntry]) -> int | None:
     """Return the number of the first entry that was changed, or before which one is missing."""
-    before, expected = b"", 1
+    before, expected, older = b"", 1, False
     for entry in entries:
         if entry.number is None and expected == 1:
+            older = True
             continue
+        # Nothing is older than a chain that began with its job.
+        forged = older and expected == 1 and entry.kind == EventKind.JOB_STARTED.value
         linked = link(before, expected, entry.at, entry.kind, entry.cycle_id, entry.body)
-        if entry.number != expected or entry.hash != linked:
+        if forged or entry.number != expected or entry.hash != linked:
             return expected
         before, expected = linked, expected + 1
     return None

@@ -66,6 +66,18 @@ def test_every_way_to_change_a_log_in_the_database_is_found(
     assert "is not whole: its end is missing, from entry 3 on" in shown.stdout
 
 
+def test_entries_from_before_a_chain_that_began_with_its_job_are_found(
+    oto: Oto, number: int, house: House
+) -> None:
+    with house.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO events (id, at, job_id, kind, body) OVERRIDING SYSTEM VALUE "
+            f"VALUES (0, now(), {number}, 'looked', '{{}}')"
+        )
+
+    assert oto.json("job", "replay", number, exit_code=1)["first_amiss"] == 1
+
+
 def test_a_decision_that_differs_is_shown_side_by_side(oto: Oto, number: int, house: House) -> None:
     with house.engine.begin() as connection:
         changed = text(

@@ -234,6 +234,21 @@ def test_a_lost_answer_is_resolved_by_looking_and_nothing_is_placed_twice(
     assert_nothing_amiss(loop)
 
 
+def test_a_stopped_job_that_is_stopped_again_keeps_its_log(loop: Loop) -> None:
+    loop.start()
+    loop.turn()
+    loop.wish(Wish.STOP)
+    loop.until("stopped")
+    with loop.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET ended_at = now() - interval '1 year'")
+
+    loop.wish(Wish.STOP)
+    loop.ledger.prune()
+
+    assert loop.view().job.state is JobState.RUNNING
+    assert loop.jobs.whole_log(loop.job_id).entries
+
+
 def test_an_order_that_shows_up_late_is_still_ours(loop: Loop) -> None:
     loop.exchange.fault("late_history", delay_ms=6000, count=1)
     loop.exchange.fault("answer_lost_after", endpoint="place_oto", count=1)

@@ -212,14 +212,14 @@ class Jobs:
     def _take_wish(session: Session, row: JobRow, wish: Wish) -> None:
         state = JobState(row.state)
         row.wish = wish.value
-        if wish is Wish.RUN and state.value not in ACTIVE_STATES:
-            row.state = _resumed(row.id, state)
-            row.reason, row.detail, row.ended_at = None, "", None
+        if state.value in ACTIVE_STATES:
+            return
+        # Also for a pause or a stop: it takes one more turn, to get flat if it can.
+        row.state, row.ended_at = _resumed(row.id, state), None
+        if wish is Wish.RUN:
+            row.reason, row.detail = None, ""
             # What the human changed in the browser is read anew.
             session.get_one(UserRow, row.user_id).terms_accepted = None
-        elif wish is not Wish.RUN and state.value not in ACTIVE_STATES:
-            # A job that stands still takes one more turn, to get flat if it can.
-            row.state = _resumed(row.id, state)
 
     @staticmethod
     def _refuse_held(session: Session, user_id: UserId, symbol: Symbol) -> None:
