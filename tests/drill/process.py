@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from oto.domain.account import AlphaHolding, AssetWallets
-from oto.domain.errors import ExchangeError
+from oto.domain.errors import ExchangeError, RefusedError
 from oto.domain.leg import LegFill
 from oto.domain.market import AlphaId, Symbol
 from oto.domain.money import Amount
@@ -99,7 +99,11 @@ class FaultyExchange:
         def place() -> OrderId:
             return self._real.place_exit(approved, may_send)
 
-        return self._call(place, "place an exit", faults.WRITE, _PLACING_PER_MILLE)
+        try:
+            return self._call(place, "place an exit", faults.WRITE, _PLACING_PER_MILLE)
+        except RefusedError:
+            self._process.story.refused_exits += 1
+            raise
 
     def cancel(self, symbol: Symbol, order_id: OrderId) -> None:
         def cancel() -> None:

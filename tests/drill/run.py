@@ -8,6 +8,7 @@ from decimal import Decimal
 from oto.application.advance_job import Advance
 from oto.application.ports import LedgerUnavailableError, Wake
 from oto.domain.cycle import CyclePhase
+from oto.domain.decide import MOST_REFUSED_EXITS, REFUSALS_COUNT_FOR
 from oto.domain.job import (
     ACTIVE,
     JobEvent,
@@ -39,9 +40,10 @@ from tests.memory_work import State
 _BASE_URL = "http://simulated"
 _SWEEP_MS = 1_000
 _FAULTY_MS = 600_000
-_QUIET_MS = 300_000
+_QUIET_MS = 1_200_000
 _RESUMED_MS = (2_000, 20_000)
 _MISSED_PER_MILLE = 100
+_EXITS_REFUSED = "exits are refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +174,19 @@ class Run:
         if not self._may_be_called() or state.job.reason is Reason.FAULT:
             self.story.fail(Failure.HUMAN, f"{state.job.reason}: {state.detail}")
         resumed = replace(state.job, state=job_after(state.job.state, JobEvent.RESUME), reason=None)
-        due_at = self.agenda.now + timedelta(milliseconds=self.chance.ms(*_RESUMED_MS))
+        pause = timedelta(milliseconds=self.chance.ms(*_RESUMED_MS))
+        # Refused exits count for a while, whoever has looked into the wallet meanwhile.
+        pause += REFUSALS_COUNT_FOR if _EXITS_REFUSED in state.detail else timedelta(0)
+        due_at = self.agenda.now + pause
         self.ledger.state = replace(state, job=resumed, terms=None, due_at=due_at)
 
     def _may_be_called(self) -> bool:
         """Tell whether a fault was met that calls for a human, once for each."""
-        if any(str(order_id) in self.ledger.state.detail for order_id in self.wire.very_late):
+        detail = self.ledger.state.detail
+        if any(str(order_id) in detail for order_id in self.wire.very_late):
             return True
+        if _EXITS_REFUSED in detail:
+            return self.story.refused_exits >= MOST_REFUSED_EXITS
         self.story.human_calls_left -= 1
         return self.story.human_calls_left >= 0
 

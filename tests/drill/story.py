@@ -38,6 +38,7 @@ class Story:
     placements: int = 0
     faulted: set[int] = field(default_factory=set)
     human_calls_left: int = 0
+    refused_exits: int = 0
     ending: str = ""
     """Flat or parked, and how the job stands."""
     failures: Counter[Failure] = field(default_factory=Counter)
