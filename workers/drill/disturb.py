@@ -17,6 +17,7 @@ import redis
 from sqlalchemy import text
 
 from oto.application.ports import Wake
+from oto.domain.errors import SentenceError
 from oto.infrastructure.sabotage import CLOCKS, CRASHES, WAKES
 from workers.drill.halting import Span, hold, lift_all
 from workers.drill.machine import AWAY, Machine
@@ -248,5 +249,5 @@ _ACTS: Mapping[str, Callable[[Disturber, Mapping[str, Any]], str]] = {
     "thin_book": Disturber.thin_book,
 }
 
-FAILED = (*AWAY, httpx.HTTPError, psutil.Error, subprocess.TimeoutExpired)
+FAILED = (*AWAY, SentenceError, httpx.HTTPError, psutil.Error, subprocess.TimeoutExpired)
 """What a fault that struck amid another one's effects may meet."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from oto.bootstrap import House
+from oto.domain.errors import SentenceError
 from oto.domain.job import JobId, JobState, Reason, Wish
 from oto.infrastructure.database.jobs import JobView
 from oto.infrastructure.pasted import read_login
@@ -61,7 +62,7 @@ class Human:
         while not self._stopping.wait(_LOOK_EVERY_S):
             try:
                 self._look(self.machine.house)
-            except (*AWAY, httpx.HTTPError):
+            except (*AWAY, httpx.HTTPError, SentenceError):
                 continue
 
     def _look(self, house: House) -> None:

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ import structlog
 
 from oto.application.audit import UserLedger, audit
 from oto.application.job_log import first_amiss, to_lines
+from oto.application.jobs import JobNotChangedError
 from oto.application.replay import replay
 from oto.bootstrap import House
 from oto.domain.job import ACTIVE, Job, JobId, Target, TargetKind, Wish
@@ -38,7 +39,7 @@ MOST_SLIP_BPS = 300
 WORKERS = 2
 
 _LANE_ENDS_WITHIN_S = 240.0
-_CALM_WITHIN_S = 90.0
+_CALM_WITHIN_S = 240.0
 _STOPPED_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.5
 _SCAN_EVERY_S = 15.0
@@ -190,7 +191,8 @@ class Drill:
 
         def stop(house: House) -> None:
             for view in house.jobs.views(job_ids=jobs, active=True):
-                house.dispatcher.wake(house.jobs.wish(view.job.job_id, Wish.STOP))
+                with suppress(JobNotChangedError):  # it has just ended
+                    house.dispatcher.wake(house.jobs.wish(view.job.job_id, Wish.STOP))
 
         self.machine.patiently(stop)
         self._wait(jobs, _STOPPED_WITHIN_S)
