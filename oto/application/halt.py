@@ -31,7 +31,7 @@ from oto.domain.cycle import Cycle
 from oto.domain.decisions import Decision, End, Park, Sleep
 from oto.domain.errors import ExchangeError, SentenceError
 from oto.domain.halting import Scope, out_of_the_market, stays_parked, under_halt
-from oto.domain.job import NEEDS_HUMAN, JobId, Reason, UserId
+from oto.domain.job import NEEDS_HUMAN, JobEvent, JobId, Reason, UserId
 from oto.domain.market import Symbol
 from oto.domain.money import Quantity
 from oto.domain.orders import OrderId
@@ -192,7 +192,7 @@ class Halt:
             why = clearing.run(deadline)
             return _left(job, clearing.cycle(), why)
         finally:
-            self.ledger.give_back(turn)
+            self.ledger.give_back(clearing.turn)
 
 
 class _Clearing:
@@ -200,9 +200,12 @@ class _Clearing:
 
     def __init__(self, halt: Halt, turn: Turn, most_slip_bps: int | None) -> None:
         self._halt = halt
-        self._turn = turn
         self._slip = most_slip_bps
         self._kept = False
+        self._take(turn)
+
+    def _take(self, turn: Turn) -> None:
+        halt, self.turn = self._halt, turn
         self._steps = Steps(
             turn, halt.exchanges, halt.clock, self._open, lambda: None, exits_pass_halts=True
         )
@@ -246,8 +249,19 @@ class _Clearing:
             decision = recorded(work, lambda view: under_halt(view, self._slip))
             if not isinstance(decision, Sleep | End):
                 leg = self._steps.intend(work, decision)
-        if not isinstance(decision, Sleep | End):
-            self._steps.carry_out(decision, leg)
+        if isinstance(decision, Sleep | End) or self._steps.carry_out(decision, leg):
+            return decision
+        return self._go_on(decision)
+
+    def _go_on(self, decision: Decision) -> Decision:
+        """Take the job again, whose turn ended by calling for a human, if more can be done."""
+        turn = self._halt.ledger.seize(self.turn.job_id, from_others=False)
+        if turn is None:
+            raise FencedError
+        self._take(turn)
+        cycle = self.cycle()
+        if cycle is not None and next(cycle.unresolved(), None) is not None:
+            return End(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS)
         return decision
 
     def _ended(self, decision: Decision | None) -> str | None:
@@ -267,10 +281,10 @@ class _Clearing:
         cycle = self.cycle()
         if self._slip is None or cycle is None or not out_of_the_market(cycle):
             return None
-        return self._halt.market.read(self._turn.symbol)
+        return self._halt.market.read(self.turn.symbol)
 
     def _open(self, tick: Tick | None = None) -> AbstractContextManager[Work]:
-        return self._halt.ledger.work(self._turn, self._halt.clock.now(), tick)
+        return self._halt.ledger.work(self.turn, self._halt.clock.now(), tick)
 
 
 def _words(decision: Park | End | Sleep) -> str:

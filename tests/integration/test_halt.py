@@ -14,11 +14,13 @@ from oto.application.halt import POST_WITHIN_S, Halt, Left
 from oto.application.job_log import first_broken
 from oto.application.replay import replay
 from oto.domain.cycle import CyclePhase
+from oto.domain.errors import OutcomeUnknownError
 from oto.domain.halting import Scope
 from oto.domain.job import JobState, Reason, UserId
 from oto.domain.leg import LegState
 from oto.domain.market import Symbol
-from oto.domain.orders import PlacedOto
+from oto.domain.orders import OtoOrder, PlacedOto
+from oto.domain.risk.verdict import Approved
 from oto.infrastructure.database import halts
 from oto.infrastructure.database.halts import Halts
 from oto.infrastructure.vault import VaultError
@@ -167,10 +169,10 @@ def test_a_job_that_stands_still_is_taken_out_of_the_market_too(loop: Loop, halt
 def test_a_lost_order_is_resolved_and_cancelled_by_the_halt(loop: Loop, halt: Halt) -> None:
     loop.book("0.22690000", "0.30000000")
     loop.market.ask = "0.22700000"
-    loop.exchange.fault("answer_lost_after", endpoint="*place-oto*", count=1)
+    loop.exchange.fault("answer_lost_after", endpoint="place_oto", count=1)
     loop.start()
     loop.turn()
-    assert loop.cycles()[0].phase in {CyclePhase.UNKNOWN, CyclePhase.OPEN}
+    assert loop.cycles()[0].phase is CyclePhase.UNKNOWN
 
     (left,) = halted(halt)
 
@@ -436,3 +438,36 @@ def test_who_freezes_within_a_transaction_does_not_hold_up_a_halt(loop: Loop) ->
             return float(connection.execute(asked, {"name": setting}).scalar_one())
 
     assert 0 < seconds("idle_in_transaction_session_timeout") < seconds("lock_timeout")
+
+
+def test_a_lost_order_that_calls_for_a_human_is_cleared_to_the_end(loop: Loop, halt: Halt) -> None:
+    loop.exchange.fault("unknown_code", endpoint="place_oto", count=1)
+    loop.start()
+    loop.turn()
+    assert loop.cycles()[0].phase is CyclePhase.UNKNOWN
+
+    (left,) = halted(halt)
+
+    assert left.flat
+    assert loop.cycles()[0].phase is CyclePhase.ABSENT
+    assert loop.view().job.reason is Reason.UNKNOWN_ANSWER
+
+
+def test_two_orders_that_fit_a_lost_one_are_what_the_halt_leaves(loop: Loop, halt: Halt) -> None:
+    loop.book("0.22690000", "0.30000000")
+    loop.market.ask = "0.22700000"
+    real = loop.exchanges.of(loop.user_id)
+
+    def place_twice(approved: Approved[OtoOrder], may_send: Callable[[], bool]) -> None:
+        for _ in range(2):
+            real.place_oto(approved, may_send)
+        raise OutcomeUnknownError("lost")
+
+    loop.exchanges.port = Altered(real, place_oto=place_twice)
+    loop.start()
+    loop.turn()
+
+    (left,) = halted(halt)
+
+    assert left.why == Reason.AMBIGUOUS.words
+    assert loop.view().job.state is JobState.NEEDS_HUMAN
