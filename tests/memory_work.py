@@ -161,6 +161,10 @@ class MemoryWork:
     def owned(self) -> Collection[OrderId]:
         return {leg.order_id for leg in self.state.legs if leg.order_id is not None}
 
+    def called_absent(self) -> Sequence[Leg]:
+        absent = (leg for leg in self.state.legs if leg.state is LegState.ABSENT)
+        return [leg for leg in absent if leg.kind is not LegKind.PENDING]
+
     def save_account(self, wallets: AssetWallets, read_at: datetime, *, terms: bool) -> None:
         balance = Balance(Amount(wallets.funding.free), read_at)
         self.state = replace(self.state, balance=balance, terms=terms)

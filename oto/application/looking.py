@@ -35,7 +35,8 @@ class Seen:
             mine = [seen_row(row) for row in self.rows if cycle.leg_of(row.order_id) is not None]
             work.note(EventKind.LOOKED, orders=mine, fills=self.fills)
         work.save(replace(seen, looked_at=self.read_at))
-        return all(self._resolve(work, leg) for leg in _lost(cycle))
+        resolved = all(self._resolve(work, leg) for leg in _lost(cycle))
+        return resolved and not self._absent_appeared(work, cycle)
 
     def _without_unlisted(self, cycle: Cycle) -> Cycle:
         """End a pending leg that is listed nowhere any more after its working leg has ended."""
@@ -62,6 +63,20 @@ class Seen:
                 if (leg := cycle.leg_of(order_id)) is not None:
                     cycle = cycle.with_leg(with_fill(leg, fill))
         return cycle
+
+    def _absent_appeared(self, work: Work, cycle: Cycle) -> bool:
+        """Call for a human if an order is open that was called absent, as a report of it would."""
+        strange = [row for row in self.rows if not row.ended and not cycle.leg_of(row.order_id)]
+        if not strange:
+            return False
+        absent, owned = work.called_absent(), work.owned()
+        for row in strange:
+            fits = any(matching.fits(leg, self.symbol, row, self.read_at) for leg in absent)
+            if fits and row.order_id not in owned:
+                detail = f"order {row.order_id} was called absent, and it is there"
+                work.end(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, detail)
+                return True
+        return False
 
     def _resolve(self, work: Work, leg: Leg) -> bool:
         """Conclude what can be concluded of a lost leg; return False if a human has to."""

@@ -161,6 +161,9 @@ class Work(Protocol):
     def owned(self) -> Collection[OrderId]:
         """Return the ids of all orders of this user and symbol that are known to be ours."""
 
+    def called_absent(self) -> Sequence[Leg]:
+        """Return the legs of this user and symbol that were called absent within the last day."""
+
     def save_account(self, wallets: AssetWallets, read_at: datetime, *, terms: bool) -> None: ...
 
     def forget_account(self) -> None:

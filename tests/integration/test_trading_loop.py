@@ -13,6 +13,7 @@ from oto.application.job_log import first_amiss, from_lines, to_lines
 from oto.application.ports import FencedError, Wake
 from oto.application.replay import replay
 from oto.domain.cycle import CyclePhase
+from oto.domain.errors import OutcomeUnknownError
 from oto.domain.job import JobState, Reason, Target, TargetKind, Wish
 from oto.domain.leg import LegState
 from oto.domain.market import AlphaId
@@ -482,6 +483,31 @@ def test_a_clock_that_is_minutes_off_loses_no_order(loop: Loop, skew_s: int) -> 
 
     assert len(loop.cycles()) == 1
     assert_nothing_amiss(loop)
+
+
+def test_without_reports_an_absent_order_that_appears_is_seen_by_the_next_look(loop: Loop) -> None:
+    real = loop.exchanges.of(loop.user_id)
+    lost: list[Any] = []
+
+    def lose(approved: Any, _: object) -> None:  # noqa: ANN401
+        lost.append(approved)
+        raise OutcomeUnknownError("lost")
+
+    loop.book("0.22690000", "0.30000000")
+    loop.market.ask = "0.22700000"
+    loop.start()
+    loop.exchanges.port = Altered(real, place_oto=lose)
+    loop.turn()
+    loop.exchanges.port = None
+    loop.turns(25)
+    assert loop.cycles()[0].phase is CyclePhase.ABSENT
+
+    late = real.place_oto(lost[0], lambda: True)
+    loop.turns(3)
+
+    view = loop.view()
+    assert (view.job.state, view.job.reason) == (JobState.NEEDS_HUMAN, Reason.AMBIGUOUS)
+    assert late.working_order_id in view.detail
 
 
 def test_a_status_that_nobody_knows_stops_the_job_and_forgets_no_order(loop: Loop) -> None:

@@ -51,7 +51,7 @@ def reason_of(name: str | None) -> Reason | None:
 def cycle_of(row: CycleRow, orders: Sequence[OrderRow], fills: Sequence[FillRow]) -> Cycle:
     """Put a cycle together; its legs are working, pending, then the exits as they were planned."""
     legs = [
-        _leg_of(order, [one for one in fills if one.order_row_id == order.id]) for order in orders
+        leg_of(order, [one for one in fills if one.order_row_id == order.id]) for order in orders
     ]
     return Cycle(
         cycle_id=CycleId(row.id),
@@ -79,7 +79,7 @@ def write_cycle(cycle: Cycle, row: CycleRow, orders: Iterable[OrderRow]) -> None
         _write_leg(leg, by_id[leg.leg_id])
 
 
-def _leg_of(row: OrderRow, fills: Iterable[FillRow]) -> Leg:
+def leg_of(row: OrderRow, fills: Iterable[FillRow] = ()) -> Leg:
     return Leg(
         leg_id=LegId(row.id),
         kind=LegKind(row.kind),

@@ -137,6 +137,18 @@ class JobWork:
         )
         return {OrderId(order_id) for order_id in found if order_id is not None}
 
+    def called_absent(self) -> Sequence[Leg]:
+        rows = self._session.scalars(
+            select(LegRow).where(
+                LegRow.user_id == self._row.user_id,
+                LegRow.symbol == self._row.symbol,
+                LegRow.planned_at > self.now - _FINGERPRINTS_FOR,
+                LegRow.kind != LegKind.PENDING.value,
+                LegRow.state == LegState.ABSENT.value,
+            )
+        )
+        return [mapping.leg_of(row) for row in rows]
+
     def save_account(self, wallets: AssetWallets, read_at: datetime, *, terms: bool) -> None:
         save_wallets(self._session, self._row.user_id, wallets, read_at)
         self._set_terms(terms)
