@@ -36,6 +36,11 @@ broker_transport_options = {
     "socket_keepalive": True,
     "health_check_interval": 15,
     "retry_on_timeout": False,
+    # A wake-up that cannot be sent is left to the sweeper; without these the sender waits seconds.
+    "max_retries": 1,
+    "interval_start": 0.1,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
 }
 timezone = "UTC"
 enable_utc = True
@@ -66,3 +71,4 @@ beat_schedule = {
     },
 }
 beat_max_loop_interval = 1
+beat_scheduler = "workers.schedule:OneLineScheduler"

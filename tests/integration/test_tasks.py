@@ -1,14 +1,21 @@
-"""Tasks when a server is away: one line, and nothing raised."""
+"""Tasks and wake-ups when a server is away: one line, and nothing raised."""
 
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from oto.application.ports import Wake
+from oto.bootstrap import open_house
+from oto.domain.job import JobId
 from tasks.house import close_house
 from tasks.maintenance import echo, sweep
 from tasks.trading import advance
 from tests.integration.stream_server import unused_port
+from workers.schedule import OneLineScheduler
 
 pytestmark = pytest.mark.integration
 
@@ -32,4 +39,24 @@ def test_a_task_without_its_servers_says_so_in_one_line() -> None:
         echo("a token")
 
     assert [line["event"] for line in lines] == ["server_away"] * 3
+    assert "a-secret" not in str(lines)
+
+
+def test_a_wake_up_that_cannot_be_sent_is_left_to_the_sweeper_at_once() -> None:
+    with capture_logs() as lines, closing(open_house()) as house:
+        began = time.monotonic()
+        house.dispatcher.wake(Wake(JobId(1), 0))
+        seconds = time.monotonic() - began
+
+    assert [line["event"] for line in lines] == ["wake_up_not_sent"]
+    assert seconds < 4  # kombu would wait 2 s, then 4
+
+
+def test_a_schedule_that_cannot_be_sent_says_so_in_one_line(tmp_path: Path) -> None:
+    with capture_logs() as lines, closing(open_house()) as house:
+        schedule = OneLineScheduler(house.celery, schedule_filename=str(tmp_path / "schedule"))
+        schedule.apply_entry(schedule.schedule["sweep"])
+        schedule.close()
+
+    assert [line["event"] for line in lines] == ["schedule_not_sent"]
     assert "a-secret" not in str(lines)
