@@ -26,7 +26,7 @@ from oto.application.ports import (
 )
 from oto.application.reasons import trouble
 from oto.application.recovering import recover
-from oto.application.steps import SEND_WITHIN_S, Steps
+from oto.application.steps import ANSWER_WITHIN_S, SEND_WITHIN_S, Steps
 from oto.domain.cycle import Cycle
 from oto.domain.decisions import Decision, End, Park, Sleep
 from oto.domain.errors import ExchangeError, SentenceError
@@ -37,7 +37,7 @@ from oto.domain.money import Quantity
 from oto.domain.orders import OrderId
 from oto.domain.tick import Tick
 
-POST_WITHIN_S = SEND_WITHIN_S + 10
+POST_WITHIN_S = SEND_WITHIN_S + ANSWER_WITHIN_S
 """After *sending* a POST begins within the one and is over within the other."""
 
 _LOOK_EVERY_S = 0.05

@@ -35,6 +35,9 @@ SEND_WITHIN_S = 2.0
 """How long after *sending* was committed the POST may begin: a process that was held up longer
 may have lost its turn meanwhile, so it does not send."""
 
+ANSWER_WITHIN_S = 10.0
+"""How long after that a POST is over: what was not written by then is not written any more."""
+
 _log = structlog.get_logger(__name__)
 
 

@@ -105,7 +105,7 @@ def _while_open(view: View, cycle: Cycle, leg: Leg, deadline: datetime) -> Decis
 
 def _while_cancelling(view: View, cycle: Cycle, leg: Leg) -> Decision:
     sent_at = leg.cancel_sent_at or view.now
-    if cycle.looked_at is None or cycle.looked_at < sent_at:
+    if _unseen_since(sent_at, view, cycle):
         return Look()
     if view.now >= sent_at + CANCEL_AGAIN_AFTER:
         return Cancel(leg)
@@ -196,6 +196,14 @@ _WHILE_IN: Mapping[CyclePhase, Callable[[View, Cycle], Decision]] = {
 }
 
 
+def _unseen_since(moment: datetime, view: View, cycle: Cycle) -> bool:
+    """Tell whether a cycle was not read since a moment; after a set-back of the clock, no.
+
+    Else it would be read without a pause until the clock is there again.
+    """
+    return moment <= view.now and (cycle.looked_at is None or cycle.looked_at < moment)
+
+
 def _look_or_sleep(
     view: View,
     cycle: Cycle,
@@ -206,7 +214,7 @@ def _look_or_sleep(
 ) -> Decision:
     """Read the exchange if that is due; sleep until it is, or until an earlier time."""
     looked_at = cycle.looked_at
-    if at_once and (looked_at is None or looked_at < cycle.phase_since):
+    if at_once and _unseen_since(cycle.phase_since, view, cycle):
         return Look()
     due_at = max(cycle.phase_since, looked_at or cycle.phase_since) + LOOK_EVERY
     if view.now >= due_at:

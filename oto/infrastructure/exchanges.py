@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oto.application.ports import NoCredentialsError
+from oto.application.steps import ANSWER_WITHIN_S
 from oto.domain.job import UserId
 from oto.infrastructure.alpha.client import Limits
 from oto.infrastructure.alpha.private import PrivateAlpha
@@ -14,9 +15,9 @@ from oto.infrastructure.database.ledger import reachable
 from oto.infrastructure.database.users import Users
 from oto.infrastructure.vault import Vault
 
-# A POST is over well before a lost one may be called absent (`matching.SETTLING`).
 _SETTINGS = Settings(
-    limits=Limits(connect_s=3, read_s=8, write_s=5, pool_s=2, whole_s=10), budget_wait_s=2
+    limits=Limits(connect_s=3, read_s=8, write_s=5, pool_s=2, whole_s=ANSWER_WITHIN_S),
+    budget_wait_s=2,
 )
 
 

@@ -95,6 +95,15 @@ def test_after_a_cancel_the_order_is_read_and_cancelled_again_if_it_lives_on() -
     assert decided(cycle, 7, looked_s=6.5) == Cancel(cycle.working)
 
 
+def test_a_clock_that_was_set_back_makes_nobody_read_without_a_pause() -> None:
+    told_late = seen(
+        bought_cycle(), SELL_ID, OrderStatus.FILLED, quantity="88.10", executed="88.10"
+    )
+
+    assert decided(cancelling_buy(0), -5, looked_s=-5.1) == Sleep(after_s(1))
+    assert decided(told_late, -5, looked_s=-5.1) == Sleep(after_s(1))
+
+
 def test_no_wish_and_no_halt_hurries_a_cancel_that_is_on_its_way() -> None:
     cycle = replace(cancelling_buy(0), looked_at=AT)
 
