@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
 import fakeredis
@@ -12,11 +13,13 @@ from sqlalchemy import text
 from oto.application.ports import Ledger, Wake
 from oto.domain.cycle import CyclePhase
 from oto.domain.job import JobState, Reason, UserId
+from oto.domain.money import amount, quantity
+from oto.domain.orders import ExecutionType, ReportedFill
 from oto.infrastructure.redis_store.beats import Beats
 from oto.infrastructure.redis_store.latency import Latencies
 from tests.integration.test_trading_loop import new_report
 from tests.loop import Loop, running_loop
-from tests.simulated import PLACE_OTO, Exchange, oto_body, payment
+from tests.simulated import AITECH, PLACE_OTO, Exchange, oto_body, payment
 from workers.order_streamer import OrderStreamer
 
 pytestmark = pytest.mark.integration
@@ -140,6 +143,31 @@ def test_a_report_of_an_order_that_was_called_absent_calls_for_a_human(loop: Loo
 
     assert loop.view().job.state is JobState.NEEDS_HUMAN
     assert loop.view().job.reason is Reason.AMBIGUOUS
+
+
+def test_a_fill_after_its_cycle_was_over_calls_for_a_human(loop: Loop) -> None:
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "10"]], asks=[["0.30000000", "10"]])
+    loop.start()
+    loop.turns(8)
+    over = loop.cycles()[0]
+    assert over.phase is CyclePhase.ABANDONED
+
+    (buy,) = [one for one in loop.exchange.orders() if one["order_id"] == over.working.order_id]
+    ten = quantity("10")
+    fill = ReportedFill("7", over.working.price, ten, amount("2.27"), quantity("0"), "ALPHA_373")
+    told = replace(
+        new_report(buy, loop),
+        execution=ExecutionType.TRADE,
+        cumulative_quantity=ten,
+        fill=fill,
+    )
+    for event_id in (7, 7, 8):  # doubled, and once more without a fill
+        again = replace(told, event_id=event_id, fill=fill if event_id == 7 else None)
+        loop.ledger.take_report(loop.user_id, again, loop.clock.now())
+
+    view = loop.view()
+    assert (view.job.state, view.job.reason) == (JobState.NEEDS_HUMAN, Reason.AMBIGUOUS)
+    assert loop.cycles()[0].exposure == ten
 
 
 def test_two_threads_that_race_for_one_wake_up_take_one_turn(loop: Loop) -> None:

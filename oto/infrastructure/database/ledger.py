@@ -251,7 +251,7 @@ def _apply(session: Session, job: JobRow, report: ExecutionReport, now: datetime
     store = cycles.of_order(session, job.user_id, report) or cycles.unfinished(session, job.id)
     if store is None or store.cycle.leg_of(report.order_id) is None:
         if cycles.job_of_absent(session, job.user_id, report) is not None:
-            _call_human(session, job, report, now)
+            _call_human(session, job, report, "was called absent, and it is there", now)
         return None
     was = store.cycle
     token = session.get(TokenRow, job.symbol)
@@ -264,6 +264,8 @@ def _apply(session: Session, job: JobRow, report: ExecutionReport, now: datetime
         # It stays unapplied; the turn that reads the exchange now meets the same and says so.
         _log.warning("strange_status", order_id=report.order_id)
         cycle = was
+    if was.finished and cycle.exposure != was.exposure:
+        _call_human(session, job, report, "executed more after its cycle was over", now)
     if cycle.phase in _NOTHING_TO_DECIDE and cycle.fills_complete:
         return None
     session.execute(
@@ -291,10 +293,11 @@ def _note(  # noqa: PLR0917 - what was, and what has come
         event_log.append(session, job, EventKind.CYCLE_CHANGED, changed, at=now, cycle_id=cycle_id)
 
 
-def _call_human(session: Session, job: JobRow, report: ExecutionReport, now: datetime) -> None:
-    """An order lives that was called absent: nothing more is placed until a human has looked."""
-    _log.error("absent_order_appeared", job=job.id, order_id=report.order_id)
+def _call_human(
+    session: Session, job: JobRow, report: ExecutionReport, what: str, now: datetime
+) -> None:
+    """Nothing more is placed until a human has looked at an order that did what it cannot do."""
+    _log.error("order_contradicts", job=job.id, order_id=report.order_id, what=what)
     if job.state in ACTIVE_STATES:
         work = JobWork(session, job, now, None, live=False)
-        detail = f"order {report.order_id} was called absent, and it is there"
-        work.end(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, detail)
+        work.end(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, f"order {report.order_id} {what}")
