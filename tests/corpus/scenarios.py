@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from oto.application.catch_up import CatchUp
+from oto.application.write_off import Said, WriteOff
 from oto.domain.job import JobState, Reason, Target, TargetKind, Wish
 from oto.domain.market import Symbol
 from oto.domain.money import Amount
@@ -259,7 +261,7 @@ def senders_died(loop: Loop) -> None:
 
 
 def sold_by_hand(loop: Loop) -> None:
-    """What was bought is gone from the wallet: the exits are refused until a human is called."""
+    """What was bought is gone from the wallet: exits are refused, and a human writes it off."""
     loop.start()
     loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
     loop.turn()
@@ -268,6 +270,8 @@ def sold_by_hand(loop: Loop) -> None:
     loop.exchange.control("accounts/ann", {"tokens": {"ALPHA_373": "0"}})
     loop.book(*_BACK)
     loop.until("needs_human")
+    catching = CatchUp(loop.ledger, loop.exchanges, loop.clock, loop.pass_time)
+    WriteOff(catching)(loop.job_id, Said("ann", "sold in the app"))
 
 
 def _halt(loop: Loop) -> None:
