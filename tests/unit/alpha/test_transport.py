@@ -252,10 +252,10 @@ def test_a_process_that_was_held_up_after_it_was_allowed_to_send_sends_nothing(
     exchange: Exchange, credentials: Credentials
 ) -> None:
     exchange.script = [server.ok([]), server.ok("7")]
-    settings = Settings(limits=Limits(whole_s=0.5), attempts=1)
+    settings = Settings(limits=Limits(whole_s=2), attempts=1)
 
     def held_up() -> bool:
-        time.sleep(0.6)
+        time.sleep(2.1)
         return True
 
     with PrivateAlpha(exchange.base_url, credentials, settings=settings) as alpha:
