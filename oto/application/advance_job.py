@@ -116,6 +116,8 @@ class _Turn:
 
     def fail(self, error: Exception) -> None:
         """Take the job out of the loop because of a fault of our own."""
+        with suppress(Exception):  # it may be the same fault again; what counts is the next line
+            self._take_back_buy()
         with suppress(FencedError, LedgerUnavailableError), self._open() as work:
             work.end(JobEvent.NEED_HUMAN, Reason.FAULT, type(error).__name__)
 

@@ -510,6 +510,22 @@ def test_without_reports_an_absent_order_that_appears_is_seen_by_the_next_look(l
     assert late.working_order_id in view.detail
 
 
+def test_a_fault_of_our_own_leaves_no_buy_that_nobody_watches(loop: Loop) -> None:
+    def fail() -> None:
+        raise RuntimeError("of ours")
+
+    loop.exchange.set_book(AITECH, bids=[["0.20000000", "10"]], asks=[["0.30000000", "10"]])
+    loop.start()
+    loop.turn()
+    loop.exchanges.port = Altered(loop.exchanges.of(loop.user_id), open_orders=fail)
+    loop.pass_time(1)
+    with pytest.raises(RuntimeError, match="of ours"):
+        loop.turn()
+
+    assert loop.view().job.reason is Reason.FAULT
+    assert loop.audit().open_orders == 0
+
+
 def test_a_status_that_nobody_knows_stops_the_job_and_forgets_no_order(loop: Loop) -> None:
     real = loop.exchanges.of(loop.user_id)
 
