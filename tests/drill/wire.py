@@ -107,7 +107,9 @@ class Wire(httpx.BaseTransport):
     def _as_it_was(self, request: httpx.Request) -> httpx.Response:
         """Answer a read; while reads lag, as the first of them was answered."""
         path = request.url.path
-        if self._agenda.now_ms >= self._lags_until_ms:
+        struck = self._fault not in {None, Fault.LAGGING}
+        # What a fault makes of an answer is not what was so.
+        if struck or self._agenda.now_ms >= self._lags_until_ms:
             return self._now(request, 0)
         key = f"{path} {request.url.params.get('orderId', '')}"
         if key not in self._old:
