@@ -126,6 +126,7 @@ class Halts:
     def lift(self, scope: Scope | None) -> int:
         """Lift the halt of exactly this scope, or every one for None; return how many."""
         with Session(self._engine) as session, session.begin():
+            session.execute(text("SELECT pg_advisory_xact_lock(:fence)"), {"fence": _FENCE})
             lifted = session.execute(
                 update(HaltRow)
                 .where(HaltRow.lifted_at.is_(None), true() if scope is None else _stands(scope))
