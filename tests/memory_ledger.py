@@ -100,19 +100,19 @@ class MemoryLedger:
         self.state = replace(self.state, told=self.state.told | {report.event_id})
         for cycle in self.state.cycles:
             if cycle.leg_of(report.order_id) is not None:
-                return self._take(self.applied(cycle, report), received_at)
+                return self._take(cycle, report, received_at)
         self.state = replace(self.state, early=(*self.state.early, report))
         if self._was_called_absent(report):
-            self.appears(report)
+            self.contradicts(report, "was called absent, and it is there")
         return None
 
     def applied(self, cycle: Cycle, report: ExecutionReport) -> Cycle:
         return applied(cycle, report)
 
-    def appears(self, report: ExecutionReport) -> None:
-        """Call for a human: an order lives that was called absent."""
+    def contradicts(self, report: ExecutionReport, what: str) -> None:
+        """Call for a human: an order did what it cannot do."""
         if self.state.job.state in ACTIVE:
-            detail = f"order {report.order_id} was called absent, and it is there"
+            detail = f"order {report.order_id} {what}"
             self.state = self.state.with_end(JobEvent.NEED_HUMAN, Reason.AMBIGUOUS, detail)
 
     def wake(self) -> Wake:
@@ -148,9 +148,11 @@ class MemoryLedger:
         due = state.due_at is None or state.due_at <= now + _EARLY
         return due and (state.leased_until is None or state.leased_until < now)
 
-    def _take(self, cycle: Cycle, now: datetime) -> Wake | None:
-        found = concluded(cycle, self.listed.rules, now)
+    def _take(self, was: Cycle, report: ExecutionReport, now: datetime) -> Wake | None:
+        found = concluded(self.applied(was, report), self.listed.rules, now)
         self.state = self.state.with_cycle(found)
+        if was.finished and found.exposure != was.exposure:
+            self.contradicts(report, "executed more after its cycle was over")
         if found.phase in _NOTHING_TO_DECIDE and found.fills_complete:
             return None
         self.make_due()

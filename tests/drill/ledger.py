@@ -104,9 +104,9 @@ class DrillLedger(MemoryLedger):
         marked_before = self._sendings.get(leg.leg_id, 0) <= halt.sendings
         return not marked_before or self._agenda.now_ms > halt.at_ms + _SEND_WITHIN_MS
 
-    def appears(self, report: ExecutionReport) -> None:
+    def contradicts(self, report: ExecutionReport, what: str) -> None:
         self.appeared.add(report.order_id)
-        super().appears(report)
+        super().contradicts(report, what)
 
 
 def _first_leg(state: State, wanted_in: LegState) -> Leg | None:

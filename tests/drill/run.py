@@ -178,7 +178,16 @@ class Run:
         # Refused exits count for a while, whoever has looked into the wallet meanwhile.
         pause += REFUSALS_COUNT_FOR if _EXITS_REFUSED in state.detail else timedelta(0)
         due_at = self.agenda.now + pause
+        self._take_off()
         self.ledger.state = replace(state, job=resumed, terms=None, due_at=due_at)
+
+    def _take_off(self) -> None:
+        """Cancel at the exchange what came when it counted as absent: nobody watches it."""
+        owned = {leg.order_id for leg in self.ledger.state.legs}
+        for order in list(self.simulation.exchange.orders.values()):
+            stranger = order.order_id in self.wire.very_late and str(order.order_id) not in owned
+            if stranger and order.open:
+                self.simulation.trading.cancel(order.account, order.symbol, order.order_id)
 
     def _may_be_called(self) -> bool:
         """Tell whether a fault was met that calls for a human, once for each."""
