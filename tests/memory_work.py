@@ -80,6 +80,11 @@ class MemoryWork:
     tick: Tick | None
     database_now: datetime
     events: list[tuple[EventKind, dict[str, object]]] = field(default_factory=list)
+    _cycle_id: CycleId | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        unfinished = self.state.unfinished
+        self._cycle_id = None if unfinished is None else unfinished.cycle_id
 
     @property
     def job(self) -> Job:
@@ -87,7 +92,8 @@ class MemoryWork:
 
     @property
     def cycle(self) -> Cycle | None:
-        return self.state.unfinished
+        """The cycle that was unfinished when the transaction began, or was planned in it."""
+        return next((one for one in self.state.cycles if one.cycle_id == self._cycle_id), None)
 
     @property
     def rules(self) -> SymbolRules | None:
@@ -130,6 +136,7 @@ class MemoryWork:
         )
         cycle = Cycle(CycleId(number), number, CyclePhase.PLANNED, legs, self.now, self.now)
         self.state = replace(self.state, cycles=(*self.state.cycles, cycle))
+        self._cycle_id = cycle.cycle_id
         return cycle
 
     def plan_exit(self, order: LimitOrder) -> Leg:
