@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from oto.domain import planning
 from oto.domain.cycle import Cycle, CyclePhase
@@ -42,7 +43,9 @@ LOOK_EVERY = timedelta(seconds=1)
 
 CANCEL_AGAIN_AFTER = timedelta(seconds=3)
 MOST_REFUSED_EXITS = 3
-REFUSALS_COUNT_FOR = timedelta(minutes=10)
+REFUSALS_COUNT_FOR = timedelta(minutes=2)
+"""A human who resumes the job later than that has it tried again."""
+
 PARKED_FOR = timedelta(seconds=5)
 ACCOUNT_KNOWN_FOR = timedelta(seconds=15)
 """How long the wallet's and the terms' last reading is believed."""
@@ -159,10 +162,12 @@ def _exit(view: View, cycle: Cycle, wanted: Price, floor: Price, rules: SymbolRu
 
 
 def _refused_exits(cycle: Cycle, now: datetime) -> int:
+    """Count the exits that were refused lately, since the exchange last took one."""
     since = now - REFUSALS_COUNT_FOR
+    in_a_row = takewhile(lambda leg: leg.order_id is None, reversed(cycle.exits))
     return sum(
         leg.state is LegState.REFUSED and leg.sent_at is not None and leg.sent_at > since
-        for leg in cycle.exits
+        for leg in in_a_row
     )
 
 

@@ -14,7 +14,7 @@ from oto.domain.decisions import Cancel, Decision, End, Exit, Look, Park, Sleep,
 from oto.domain.job import JobEvent, Reason, Wish
 from oto.domain.leg import LegState
 from oto.domain.market import SymbolStatus
-from oto.domain.orders import LimitOrder, OrderStatus, Side
+from oto.domain.orders import LimitOrder, OrderId, OrderStatus, Side
 from oto.domain.planning import Fingerprint
 from oto.domain.pricing.profiles import CROSS
 from oto.domain.risk.verdict import Situation
@@ -310,5 +310,12 @@ def test_exits_that_are_refused_again_and_again_are_for_a_human() -> None:
 
 
 def test_refusals_of_long_ago_do_not_count() -> None:
-    sold(decided(refused_at(0, 2, 3), later(600)))
-    assert isinstance(decided(refused_at(0, 2, 3), later(599)), End)
+    sold(decided(refused_at(0, 2, 3), later(120)))
+    assert isinstance(decided(refused_at(0, 2, 3), later(119)), End)
+
+
+def test_refusals_before_an_exit_that_was_taken_do_not_count() -> None:
+    cycle = refused_at(1, 2, 3)
+    taken = replace(cycle.exits[1], order_id=OrderId("77"), state=LegState.ENDED)
+
+    sold(decided(cycle.with_leg(taken), later(4)))
