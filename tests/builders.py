@@ -251,10 +251,11 @@ def with_exit(
     quantity: str = "88.10",
     sent_at: datetime = AT,
 ) -> Cycle:
-    """Return the cycle with one more exit, whose order id is 103 for the first."""
+    """Return the cycle with one more exit; the id of the first, if it was taken, is 103."""
     number = len(cycle.legs) + 1
     planned = leg(LegKind.EXIT, state, leg_id=number, price=price, quantity=quantity)
-    sent = replace(planned, order_id=OrderId(str(100 + number)), sent_at=sent_at)
+    order_id = None if state is LegState.REFUSED else OrderId(str(100 + number))
+    sent = replace(planned, order_id=order_id, sent_at=sent_at)
     one = planned if state is LegState.PLANNED else sent
     return replace(cycle, legs=(*cycle.legs, one), rung=cycle.rung + 1)
 
