@@ -1,5 +1,6 @@
 """`oto drill`: the whole system against the simulator while everything goes wrong."""
 
+import signal
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -64,6 +65,9 @@ def drill(
     figures equal the exchange's own. Nothing is left running.
     """
     configure_logging(json=False, level="ERROR")
+    # A drill that is told to end leaves nothing behind either, also where Ctrl-C was ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     wanted = Wanted(
         users=users,
         cycles=cycles,
