@@ -18,6 +18,7 @@ _NOTHING = Found(
     left_behind=(),
     ended=(),
     unknown_s=(),
+    unknown_with_outages_s=(),
     pauses=(),
 )
 

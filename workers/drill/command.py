@@ -10,9 +10,9 @@ import click
 from oto.infrastructure.logs import configure_logging
 from oto.interface.cli.numbers import DECIMAL
 from workers.drill import report
-from workers.drill.run import Wanted
 from workers.drill.run import drill as run
 from workers.drill.schedule import chosen
+from workers.drill.stage import Wanted
 
 _SECONDS = 60
 

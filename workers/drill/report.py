@@ -1,11 +1,14 @@
 """How a drill is shown: tables for people, JSON for programs."""
 
 from collections import Counter
+from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
 from typing import Any
 
 from oto.interface.cli.output import Row, console, print_json, print_rows
+from workers.drill.halting import Span
+from workers.drill.lanes import Struck
 from workers.drill.run import Outcome
 from workers.drill.verdict import Pause, percentile
 
@@ -26,12 +29,8 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "faulted_seconds": round(outcome.faulted_s, 1),
         "zeros": {name: value or 0 for name, value in found.zeros().items()},
         "promises": found.promises(),
-        "unknown": {
-            "orders": len(found.unknown_s),
-            "p50_s": _rounded(percentile(found.unknown_s, 50)),
-            "p99_s": _rounded(percentile(found.unknown_s, 99)),
-            "most_s": _rounded(max(found.unknown_s, default=None)),
-        },
+        "unknown": _percentiles(found.unknown_s),
+        "unknown_with_outages": _percentiles(found.unknown_with_outages_s),
         "pauses": [
             {"fault": one.fault, "at_s": round(one.at_s, 1), "seconds": round(one.seconds, 2)}
             for one in found.pauses
@@ -39,25 +38,39 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "faults": Counter(one.strike.fault for one in outcome.struck),
         "strikes_of_the_exchange": outcome.strikes,
         "decisions_replayed": sum(log.decisions for log in found.logs),
-        "halts": {
-            "raised": len(found.halts),
-            "flattened": sum(one.flattened for one in found.halts),
-            "ended_flat": sum(one.flat for one in found.halts),
-        },
+        "halts": _halts(found.halts),
         "calls_for_a_human": outcome.called,
         "states": Counter(job.job.state.value for job in found.jobs),
         "failures": sentences(outcome),
-        "schedule": [
-            {
-                "at_s": one.strike.at_s,
-                "fault": one.strike.fault,
-                "parameters": one.strike.parameters,
-                "struck_at_s": round(one.began_s - outcome.began_s, 2),
-                "took_s": round(one.ended_s - one.began_s, 2),
-                "said": one.said,
-            }
-            for one in outcome.struck
-        ],
+        "schedule": [_struck(one, outcome.began_s) for one in outcome.struck],
+    }
+
+
+def _percentiles(seconds: Sequence[float]) -> dict[str, float | None]:
+    return {
+        "orders": len(seconds),
+        "p50_s": _rounded(percentile(seconds, 50)),
+        "p99_s": _rounded(percentile(seconds, 99)),
+        "most_s": _rounded(max(seconds, default=None)),
+    }
+
+
+def _halts(halts: Sequence[Span]) -> dict[str, int]:
+    return {
+        "raised": len(halts),
+        "flattened": sum(one.flattened for one in halts),
+        "ended_flat": sum(one.flat for one in halts),
+    }
+
+
+def _struck(one: Struck, began_s: float) -> dict[str, Any]:
+    return {
+        "at_s": one.strike.at_s,
+        "fault": one.strike.fault,
+        "parameters": one.strike.parameters,
+        "struck_at_s": round(one.began_s - began_s, 2),
+        "took_s": round(one.ended_s - one.began_s, 2),
+        "said": one.said,
     }
 
 

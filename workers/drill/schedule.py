@@ -183,6 +183,9 @@ DEATHS = "processes"
 """The lane whose faults wait until the loop goes on after the one before: so the time until it
 does can be told of each."""
 
+OUTAGES = frozenset({"kill_supervisor", "kill_guard", "halt_dead"})
+"""Faults that take everything down, and that the drill itself ends: nothing goes on meanwhile."""
+
 LANES: Mapping[str, Lane] = {
     "exchange": Lane(EXCHANGE, 1.0, 2.5),
     "messages": Lane(MESSAGES, 4.0, 9.0),

@@ -43,7 +43,10 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Everything that a drill has seen at its end."""
+    """Everything that a drill has seen at its end.
+
+    `unknown_s` counts no time in which everything was down on purpose.
+    """
 
     jobs: Sequence[JobView]
     cycles: Sequence[Sequence[Cycle]]
@@ -56,6 +59,7 @@ class Found:
     left_behind: Sequence[str]
     ended: Sequence[str]
     unknown_s: Sequence[float]
+    unknown_with_outages_s: Sequence[float]
     pauses: Sequence[Pause]
 
     @property

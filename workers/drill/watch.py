@@ -86,17 +86,22 @@ def _turns(look: Look) -> int:
     return look.pulse.turns if look.pulse is not None else 0
 
 
-def unknown_for_s(looks: Sequence[Look]) -> list[float]:
-    """Return how long each lost order was looked for: while its job was active."""
+def unknown_for_s(
+    looks: Sequence[Look], outages: Sequence[tuple[float, float]] = ()
+) -> list[float]:
+    """Return how long each lost order was looked for: while its job was active, and no outage."""
     seen: dict[int, float] = {}
     before: Look | None = None
     for look in looks:
         if look.pulse is None:
             continue
+        since = before.at_s if before is not None else look.at_s
+        passed = look.at_s - since - sum(_shared(since, look.at_s, one) for one in outages)
         for order, active in look.pulse.unknown.items():
-            since = before.at_s if before is not None else look.at_s
-            seen.setdefault(order, 0.0)
-            if active:
-                seen[order] += look.at_s - since
+            seen[order] = seen.get(order, 0.0) + (passed if active else 0.0)
         before = look
     return sorted(seen.values())
+
+
+def _shared(began: float, ended: float, outage: tuple[float, float]) -> float:
+    return max(0.0, min(ended, outage[1]) - max(began, outage[0]))

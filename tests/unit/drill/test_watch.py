@@ -69,3 +69,11 @@ def test_a_loop_has_recovered_when_every_job_may_have_had_its_turn() -> None:
 
     assert watch.recovered_since(1)
     assert not watch.recovered_since(2)
+
+
+def test_an_outage_that_the_drill_made_is_not_counted() -> None:
+    seen = lost({}, {7: True}, None, None, {7: True}, {})
+
+    assert unknown_for_s(seen) == [4.0]
+    assert unknown_for_s(seen, [(1.5, 3.0)]) == [2.5]
+    assert unknown_for_s(seen, [(9.0, 12.0)]) == [4.0]
