@@ -165,6 +165,13 @@ class Loop:
             self.turn()
             self.pass_time(apart_s)
 
+    def buy_before_a_fall(self, turns: int) -> None:
+        """Let the first buy fill and the market fall by an eighth, then take turns."""
+        self.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
+        self.turn()
+        self.book("0.20000000", "0.20010000")
+        self.turns(turns)
+
     def until(self, state: str, most_s: int = 120) -> JobView:
         """Take a turn each second until the job stands in a state."""
         for _ in range(most_s):

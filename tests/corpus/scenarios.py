@@ -138,10 +138,7 @@ def ladder(loop: Loop) -> None:
 def parked(loop: Loop) -> None:
     """Tokens below the stated loss are kept, over a stop too, and sold when the price is back."""
     loop.start()
-    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
-    loop.turn()
-    loop.book("0.20000000", "0.20010000")
-    loop.turns(15)
+    loop.buy_before_a_fall(turns=15)
     loop.wish(Wish.STOP)
     loop.turns(2)
     loop.wish(Wish.RUN)
@@ -263,10 +260,7 @@ def senders_died(loop: Loop) -> None:
 def sold_by_hand(loop: Loop) -> None:
     """What was bought is gone from the wallet: exits are refused, and a human writes it off."""
     loop.start()
-    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
-    loop.turn()
-    loop.book("0.20000000", "0.20010000")
-    loop.turns(12)
+    loop.buy_before_a_fall(turns=12)
     loop.exchange.control("accounts/ann", {"tokens": {"ALPHA_373": "0"}})
     loop.book(*_BACK)
     loop.until("needs_human")

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import Oto
+from oto.bootstrap import House
+from tests.cli import Oto, trading
 from tests.conftest import Migrated
 from tests.servers import flushed_redis
 from tests.simulated import Exchange, running, silent_plan
@@ -38,3 +39,19 @@ def oto(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return Oto(tmp_path, environment)
+
+
+@pytest.fixture
+def ann(oto: Oto, market: Exchange) -> str:
+    """A user with a session."""
+    oto.json("user", "add", "ann")
+    oto.json("user", "login", "ann", "--from-file", oto.login_file(market, "ann"))
+    return "ann"
+
+
+@pytest.fixture
+def house(ann: str, market: Exchange) -> Iterator[House]:
+    """A house that takes the turns of jobs."""
+    del ann
+    with trading(market) as working:
+        yield working

@@ -1,10 +1,7 @@
 """`oto halt` and `oto unhalt`, as a person types them."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from oto.bootstrap import House
 from oto.domain.money import price, quantity
 from oto.domain.orders import LimitOrder, Side
 from oto.infrastructure.alpha.credentials import Credentials
@@ -17,21 +14,6 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.integration
 
 ENDLESS = ("--token", "AITECH", "--volume", "1000000", "--order-size", "20")
-
-
-@pytest.fixture
-def ann(oto: Oto, market: Exchange) -> str:
-    oto.json("user", "add", "ann")
-    oto.json("user", "login", "ann", "--from-file", oto.login_file(market, "ann"))
-    return "ann"
-
-
-@pytest.fixture
-def house(ann: str, market: Exchange) -> Iterator[House]:
-    """A house that takes the turns of jobs."""
-    del ann
-    with trading(market) as working:
-        yield working
 
 
 @pytest.mark.usefixtures("house")

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -11,29 +10,13 @@ from oto.bootstrap import House
 from oto.domain import wear
 from oto.domain.job import JobId
 from oto.interface.cli import job_wishes
-from tests.cli import Oto, trading
+from tests.cli import Oto
 from tests.simulated import AITECH, Exchange
 
 pytestmark = pytest.mark.integration
 
 SMALL = ("--token", "AITECH", "--volume", "20", "--order-size", "20")
 ENDLESS = ("--token", "AITECH", "--volume", "1000000", "--order-size", "20")
-
-
-@pytest.fixture
-def ann(oto: Oto, market: Exchange) -> str:
-    """A user with a session."""
-    oto.json("user", "add", "ann")
-    oto.json("user", "login", "ann", "--from-file", oto.login_file(market, "ann"))
-    return "ann"
-
-
-@pytest.fixture
-def house(ann: str, market: Exchange) -> Iterator[House]:
-    """A house that takes the turns of jobs."""
-    del ann
-    with trading(market) as working:
-        yield working
 
 
 def start(oto: Oto, *arguments: str) -> int:

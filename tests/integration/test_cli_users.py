@@ -21,14 +21,6 @@ pytestmark = pytest.mark.integration
 NOWHERE = "http://127.0.0.1:9"
 
 
-@pytest.fixture
-def ann(oto: Oto, market: Exchange) -> str:
-    """A user with a session."""
-    oto.json("user", "add", "ann")
-    oto.json("user", "login", "ann", "--from-file", oto.login_file(market, "ann"))
-    return "ann"
-
-
 def test_a_user_is_added_logged_in_and_listed(oto: Oto, market: Exchange) -> None:
     assert "There are no users yet" in oto("user", "list").stdout
     added = oto.json("user", "add", "ann")

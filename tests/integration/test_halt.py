@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from oto.application.clearing import Means
 from oto.application.halt import POST_WITHIN_S, Halt, Left
 from oto.application.job_log import first_broken
 from oto.application.replay import replay
@@ -43,9 +44,8 @@ def loop(database_url: str, exchange: Exchange) -> Iterator[Loop]:
 
 @pytest.fixture
 def halt(loop: Loop) -> Halt:
-    return Halt(
-        Halts(loop.engine), loop.ledger, loop.market, loop.exchanges, loop.clock, loop.pass_time
-    )
+    means = Means(loop.ledger, loop.market, loop.exchanges, loop.clock, loop.pass_time)
+    return Halt(Halts(loop.engine), means)
 
 
 def halted(
@@ -67,8 +67,7 @@ def assert_nothing_amiss(loop: Loop) -> None:
 
 
 def test_an_unfilled_buy_is_cancelled_and_nothing_follows(loop: Loop, halt: Halt) -> None:
-    loop.book("0.22690000", "0.30000000")  # nobody sells near the price that the streams tell
-    loop.market.ask = "0.22700000"
+    sellers_are_gone(loop)
     loop.start()
     loop.turn()
     assert loop.cycles()[0].phase is CyclePhase.OPEN
@@ -84,8 +83,21 @@ def test_an_unfilled_buy_is_cancelled_and_nothing_follows(loop: Loop, halt: Halt
     assert_nothing_amiss(loop)
 
 
+def buyers_are_gone(loop: Loop) -> None:
+    """Let nobody bid near the price that the streams tell."""
+    loop.book("0.22400000", "0.22700000")
+    loop.market.bid = "0.22690000"
+
+
+def sellers_are_gone(loop: Loop) -> None:
+    """Let nobody sell near the price that the streams tell."""
+    loop.book("0.22690000", "0.30000000")
+    loop.market.ask = "0.22700000"
+
+
 def bought_and_unsold(loop: Loop) -> None:
     """Let the job's first cycle hold what it bought, its SELL above a market that fell."""
+    buyers_are_gone(loop)
     loop.start()
     loop.turn()
     loop.book("0.22400000", "0.22410000")
@@ -95,8 +107,6 @@ def bought_and_unsold(loop: Loop) -> None:
 
 
 def test_flattening_sells_what_is_held_within_the_slip(loop: Loop, halt: Halt) -> None:
-    loop.book("0.22400000", "0.22700000")
-    loop.market.bid = "0.22690000"
     bought_and_unsold(loop)
 
     left = halted(halt, slip_bps=300)
@@ -110,8 +120,6 @@ def test_flattening_sells_what_is_held_within_the_slip(loop: Loop, halt: Halt) -
 def test_without_flattening_orders_are_cancelled_and_the_tokens_are_told(
     loop: Loop, halt: Halt
 ) -> None:
-    loop.book("0.22400000", "0.22700000")
-    loop.market.bid = "0.22690000"
     bought_and_unsold(loop)
 
     (left,) = halted(halt)
@@ -123,8 +131,6 @@ def test_without_flattening_orders_are_cancelled_and_the_tokens_are_told(
 
 
 def test_tokens_below_the_slip_are_kept_and_the_report_says_why(loop: Loop, halt: Halt) -> None:
-    loop.book("0.22400000", "0.22700000")
-    loop.market.bid = "0.22690000"
     bought_and_unsold(loop)
 
     (left,) = halted(halt, slip_bps=10)
@@ -135,8 +141,7 @@ def test_tokens_below_the_slip_are_kept_and_the_report_says_why(loop: Loop, halt
 
 
 def test_tokens_that_a_job_has_parked_are_sold_at_a_greater_slip(loop: Loop, halt: Halt) -> None:
-    loop.book("0.22400000", "0.22700000")
-    loop.market.bid = "0.22690000"
+    buyers_are_gone(loop)
     loop.start(most_slip_bps=10)
     loop.turn()
     loop.book("0.22400000", "0.22410000")
@@ -153,8 +158,6 @@ def test_tokens_that_a_job_has_parked_are_sold_at_a_greater_slip(loop: Loop, hal
 
 
 def test_a_job_that_stands_still_is_taken_out_of_the_market_too(loop: Loop, halt: Halt) -> None:
-    loop.book("0.22400000", "0.22700000")
-    loop.market.bid = "0.22690000"
     bought_and_unsold(loop)
     with loop.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE jobs SET state = 'needs_human', reason = 'VERIFICATION'")
@@ -167,8 +170,7 @@ def test_a_job_that_stands_still_is_taken_out_of_the_market_too(loop: Loop, halt
 
 
 def test_a_lost_order_is_resolved_and_cancelled_by_the_halt(loop: Loop, halt: Halt) -> None:
-    loop.book("0.22690000", "0.30000000")
-    loop.market.ask = "0.22700000"
+    sellers_are_gone(loop)
     loop.exchange.fault("answer_lost_after", endpoint="place_oto", count=1)
     loop.start()
     loop.turn()
@@ -184,8 +186,7 @@ def test_a_lost_order_is_resolved_and_cancelled_by_the_halt(loop: Loop, halt: Ha
 def test_an_exchange_that_cannot_be_read_is_told_and_the_fence_stands(
     loop: Loop, halt: Halt
 ) -> None:
-    loop.book("0.22690000", "0.30000000")
-    loop.market.ask = "0.22700000"
+    sellers_are_gone(loop)
     loop.start()
     loop.turn()
     loop.exchange.fault("server_error", endpoint="*", count=None)
@@ -309,8 +310,7 @@ class SlowExchange:
 def test_a_halt_stands_only_when_an_order_under_way_has_arrived_and_then_cancels_it(
     loop: Loop, halt: Halt
 ) -> None:
-    loop.book("0.22690000", "0.30000000")
-    loop.market.ask = "0.22700000"
+    sellers_are_gone(loop)
     loop.exchanges.port = slow = SlowExchange(loop)
     loop.start()
     waited: list[float] = []
@@ -322,7 +322,7 @@ def test_a_halt_stands_only_when_an_order_under_way_has_arrived_and_then_cancels
             slow.let_go.set()
         threading.Event().wait(0.02)
 
-    patient = Halt(halt.halts, halt.ledger, halt.market, halt.exchanges, halt.clock, pause)
+    patient = Halt(halt.halts, replace(halt.means, pause=pause))
     with in_a_thread(loop.turn):
         assert slow.at_the_door.wait(20)
         fence = patient.raise_fence(EVERYTHING, "a test")
@@ -399,12 +399,13 @@ class StuckMarket:
 
 
 def test_no_cancel_waits_for_a_price(loop: Loop, halt: Halt) -> None:
-    loop.book("0.22690000", "0.30000000")
-    loop.market.ask = "0.22700000"
+    sellers_are_gone(loop)
     loop.start()
     loop.turn()
 
-    (left,) = halted(replace(halt, market=StuckMarket(loop)), slip_bps=300)
+    means = replace(halt.means, market=StuckMarket(loop))
+
+    (left,) = halted(replace(halt, means=means), slip_bps=300)
 
     assert left.flat
     assert open_orders(loop) == 0

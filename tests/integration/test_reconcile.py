@@ -78,10 +78,7 @@ def with_lost_pair(loop: Loop, kind: str) -> None:
 
 def with_parked_tokens(loop: Loop) -> None:
     loop.start()
-    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
-    loop.turn()
-    loop.book("0.20000000", "0.20010000")
-    loop.turns(12)
+    loop.buy_before_a_fall(turns=12)
     assert loop.cycles()[0].phase is CyclePhase.PARKED
 
 

@@ -14,7 +14,7 @@ from oto.domain.market import BookLevel, Symbol
 from oto.domain.money import Price, Quantity
 from oto.domain.tick import Tick
 from oto.infrastructure.redis_store.client import redis_client
-from oto.infrastructure.redis_store.fence import TOKEN_KEPT_S, OutdatedError
+from oto.infrastructure.redis_store.fenced_writes import TOKEN_KEPT_S, OutdatedError
 from oto.infrastructure.redis_store.ticks import BEAT_KEPT_S, KEPT_S, TickStore
 from tests.conftest import Migrated
 from tests.servers import flushed_redis

@@ -188,10 +188,7 @@ def test_a_paused_job_is_flat_and_goes_on_when_resumed(loop: Loop) -> None:
 
 def test_a_stop_with_parked_tokens_says_so_and_a_resume_takes_them_up(loop: Loop) -> None:
     loop.start()
-    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
-    loop.turn()
-    loop.book("0.20000000", "0.20010000")
-    loop.turns(12)
+    loop.buy_before_a_fall(turns=12)
     loop.wish(Wish.STOP)
 
     stopped = loop.until("stopped")
@@ -568,10 +565,7 @@ def test_a_pending_leg_that_is_listed_nowhere_does_not_hold_the_bought_part(loop
 
 def test_tokens_that_someone_sold_by_hand_call_for_a_human(loop: Loop) -> None:
     loop.start()
-    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
-    loop.turn()
-    loop.book("0.20000000", "0.20010000")
-    loop.turns(12)
+    loop.buy_before_a_fall(turns=12)
     loop.exchange.control("accounts/ann", {"tokens": {"ALPHA_373": "0"}})
     loop.book("0.22690000", "0.22700000")
 
@@ -582,10 +576,7 @@ def test_tokens_that_someone_sold_by_hand_call_for_a_human(loop: Loop) -> None:
 
 def test_an_exit_without_its_tokens_is_not_said_to_lack_usdt(loop: Loop) -> None:
     loop.start()
-    loop.exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
-    loop.turn()
-    loop.book("0.20000000", "0.20010000")
-    loop.turns(12)
+    loop.buy_before_a_fall(turns=12)
     loop.exchange.control("accounts/ann", {"tokens": {"ALPHA_373": "0"}})
     loop.book("0.22690000", "0.22700000")
     while "fewer tokens" not in loop.view().detail:

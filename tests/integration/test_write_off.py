@@ -25,10 +25,7 @@ BY_HAND = Said("ann", "sold in the app")
 def loop(database_url: str, exchange: Exchange) -> Iterator[Loop]:
     with running_loop(database_url, exchange) as made:
         made.start()
-        exchange.set_book(AITECH, bids=[["0.20000000", "9000"]], asks=[["0.22700000", "9000"]])
-        made.turn()
-        made.book("0.20000000", "0.20010000")
-        made.turns(12)
+        made.buy_before_a_fall(turns=12)
         assert made.cycles()[0].phase is CyclePhase.PARKED
         yield made
         log = made.jobs.log(made.job_id)
