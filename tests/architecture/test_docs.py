@@ -12,6 +12,7 @@ from celery.app.defaults import DEFAULTS
 
 import celeryconfig
 from cli import main
+from oto.domain.events import EventKind
 from oto.domain.job import NEEDS_HUMAN, Reason
 from oto.infrastructure.dispatch import make_celery
 from oto.infrastructure.settings import Settings
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {file.name: file.read_text() for file in (ROOT / "README.md", *ROOT.glob("docs/*.md"))}
-SIMULATOR, OPERATIONS = PAGES["simulator.md"], PAGES["operations.md"]
+SIMULATOR, OPERATIONS, LOG = (PAGES[f"{name}.md"] for name in ("simulator", "operations", "log"))
 CLEARS, HUMAN = PAGES["reasons.md"].split("\n## Needs a human\n")
 
 PROMPT = r"(?:\$ )?"
@@ -200,3 +201,9 @@ def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
 
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", PAGES[page]):
         assert (folder / target).exists(), target
+
+
+def test_every_kind_of_log_entry_has_a_row() -> None:
+    named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`[^|]*) \|", LOG, re.MULTILINE))))
+
+    assert {kind.value for kind in EventKind} <= named
