@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from oto.application.advance_job import Advance
+from oto.application.clearing import Means
 from oto.application.halt import Halt
 from oto.domain.errors import SentenceError
 from oto.infrastructure import sabotage, servers
@@ -186,7 +187,8 @@ class House:
     def halt(self) -> Halt:
         """Return what halts trading; it needs neither Redis nor workers."""
         market = RestMarket(self.public, self.clock)
-        return Halt(self.halts, self.ledger, market, self.exchanges, self.clock, time.sleep)
+        means = Means(self.ledger, market, self.exchanges, self.clock, time.sleep)
+        return Halt(self.halts, means)
 
     def close(self) -> None:
         """Give back what this process has opened."""

@@ -20,7 +20,7 @@ from oto.infrastructure.alpha.states import (
     Stopped,
     StreamTimings,
 )
-from oto.infrastructure.redis_store.fence import OutdatedError
+from oto.infrastructure.redis_store.fenced_writes import OutdatedError
 from oto.infrastructure.redis_store.latency import Latencies
 from oto.infrastructure.redis_store.latest import LatestTicks, Unwritten
 from oto.infrastructure.redis_store.ticks import TickStore, at_us, in_us

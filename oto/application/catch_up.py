@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from oto.application.halt import Seizing
-from oto.application.ports import Clock, Exchanges, FencedError, Turn, Work
+from oto.application.ports import Clock, Exchanges, FencedError, Seizing, Turn, Work
 from oto.application.recovering import recover
 from oto.application.steps import Steps
 from oto.domain import matching

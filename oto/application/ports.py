@@ -214,3 +214,17 @@ class Ledger(Protocol):
 
     def due(self, most: int) -> Sequence[Wake]:
         """Return wake-ups of jobs whose time is there and whom no turn has."""
+
+
+class Seizing(Protocol):
+    """The half of the ledger that takes a job over, whatever its state."""
+
+    def seize(self, job_id: JobId, *, from_others: bool) -> Turn | None:
+        """Take the next turn of a job in any state, if asked even from a process that has one."""
+
+    def work(
+        self, turn: Turn, now: datetime, tick: Tick | None
+    ) -> AbstractContextManager[Work]: ...
+
+    def give_back(self, turn: Turn) -> None:
+        """End a seized turn; an active job is due at once."""

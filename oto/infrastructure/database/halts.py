@@ -22,7 +22,7 @@ _FENCE = 0x07_0F_E9_CE
 
 
 @dataclass(frozen=True, slots=True)
-class Halt:
+class Standing:
     """One halt that stands; `user` and `symbol` are None where it covers all of them."""
 
     user: str | None
@@ -63,7 +63,7 @@ class Halts:
     def raise_fence(self, scope: Scope, why: str) -> Fence:
         """Forbid every *sending* from now on; the fence that is there already is kept."""
         with Session(self._engine) as session, session.begin():
-            session.execute(text("SELECT pg_advisory_xact_lock(:fence)"), {"fence": _FENCE})
+            _keep_senders_out(session)
             session.execute(
                 insert(HaltRow)
                 .values(user_id=scope.user_id, symbol=scope.symbol, why=why)
@@ -126,7 +126,7 @@ class Halts:
     def lift(self, scope: Scope | None) -> int:
         """Lift the halt of exactly this scope, or every one for None; return how many."""
         with Session(self._engine) as session, session.begin():
-            session.execute(text("SELECT pg_advisory_xact_lock(:fence)"), {"fence": _FENCE})
+            _keep_senders_out(session)
             lifted = session.execute(
                 update(HaltRow)
                 .where(HaltRow.lifted_at.is_(None), true() if scope is None else _stands(scope))
@@ -135,7 +135,7 @@ class Halts:
             )
             return len(lifted.all())
 
-    def standing(self) -> list[Halt]:
+    def standing(self) -> list[Standing]:
         """Return the halts that are not lifted, the oldest first."""
         with Session(self._engine) as session:
             rows = session.execute(
@@ -145,7 +145,12 @@ class Halts:
                 .where(HaltRow.lifted_at.is_(None))
                 .order_by(HaltRow.id)
             )
-            return [Halt(*row) for row in rows]
+            return [Standing(*row) for row in rows]
+
+
+def _keep_senders_out(session: Session) -> None:
+    """Wait for a *sending* that is about to commit, and let none begin before this one ends."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:fence)"), {"fence": _FENCE})
 
 
 def _stands(scope: Scope) -> ColumnElement[bool]:

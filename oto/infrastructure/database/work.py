@@ -24,7 +24,7 @@ from oto.domain.job import FINISHED as FINISHED_JOBS
 from oto.domain.job import Job, JobEvent, JobState, Reason
 from oto.domain.job import after as job_after
 from oto.domain.leg import Leg, LegKind, LegState
-from oto.domain.money import Amount, Price, Quantity
+from oto.domain.money import Price, Quantity
 from oto.domain.orders import LimitOrder, OrderId, OrderRow, OtoOrder
 from oto.domain.planning import Fingerprint
 from oto.domain.pricing.profiles import PROFILES
@@ -32,7 +32,7 @@ from oto.domain.risk.verdict import Balance, Permission, Situation
 from oto.domain.tick import Tick
 from oto.infrastructure.database import cycles, event_log, halts, job_figures, mapping
 from oto.infrastructure.database.cycles import FINISHED_PHASES, CycleStore
-from oto.infrastructure.database.wallets import save_wallets
+from oto.infrastructure.database.wallets import balance_of, save_wallets
 
 _FINGERPRINTS_FOR = timedelta(hours=24)
 _ORDERING = frozenset({CyclePhase.EXITING, CyclePhase.PARKED})
@@ -75,7 +75,7 @@ class JobWork:
             job=self.job,
             progress=job_figures.progress_of(self._session, self._row) if between else None,
             cycle=cycle,
-            situation=self._situation(self._balance() if between else None),
+            situation=self._situation(balance_of(self._session, self._row) if between else None),
             taken=self._taken() if places else frozenset(),
             held_elsewhere=between and self._held_elsewhere(),
         )
@@ -252,24 +252,6 @@ class JobWork:
                 acknowledged=not self._live or user.acknowledged_at is not None,
             ),
         )
-
-    def _balance(self) -> Balance | None:
-        row = self._session.get(BalanceRow, (self._row.user_id, "funding", "USDT"))
-        if row is None:
-            return None
-        # Other jobs of this user may have paid from it since it was read.
-        spent = self._session.scalar(
-            select(func.coalesce(func.sum(LegRow.price * LegRow.quantity), 0))
-            .join(CycleRow, CycleRow.id == LegRow.cycle_id)
-            .where(
-                CycleRow.user_id == self._row.user_id,
-                CycleRow.job_id != self._row.id,
-                CycleRow.phase.not_in(FINISHED_PHASES),
-                CycleRow.planned_at > row.read_at,
-                LegRow.kind == LegKind.WORKING.value,
-            )
-        )
-        return Balance(Amount(row.free - (spent or _NOTHING)), row.read_at)
 
     def _taken(self) -> frozenset[Fingerprint]:
         rows = self._session.execute(

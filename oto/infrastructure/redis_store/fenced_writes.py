@@ -21,7 +21,7 @@ class OutdatedError(Exception):
     """A process with a higher token has written; nothing of this one may be written any more."""
 
 
-class Fence:
+class FencedWrites:
     """Lets commands through while no higher token than its own is stored."""
 
     def __init__(self, redis: redis.Redis, key: str, token: int) -> None:

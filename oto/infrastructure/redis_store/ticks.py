@@ -10,7 +10,7 @@ import redis
 from oto.domain import money
 from oto.domain.market import BookLevel, Symbol
 from oto.domain.tick import Tick
-from oto.infrastructure.redis_store.fence import Fence
+from oto.infrastructure.redis_store.fenced_writes import FencedWrites
 
 KEPT_S = 300
 BEAT_KEPT_S = 60
@@ -43,7 +43,7 @@ class TickStore:
 
     def __init__(self, redis: redis.Redis, token: int = 0) -> None:
         self._redis = redis
-        self._fence = Fence(redis, _TOKEN, token)
+        self._fence = FencedWrites(redis, _TOKEN, token)
 
     def write(self, ticks: Iterable[Tick]) -> None:
         """Replace the ticks of these symbols in one round trip; of two for one, the later stays.

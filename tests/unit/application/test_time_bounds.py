@@ -4,16 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from oto.application.halt import POST_WITHIN_S
+from oto.application.halt import CLOCKS_APART_S, POST_WITHIN_S
 from oto.domain import matching
 
 pytestmark = pytest.mark.unit
 
-CLOCK_STEP_S = 5
-"""How far the clock of a host may be set forward while an order is lost (docs/drill.md)."""
-
 
 def test_no_order_is_called_absent_while_its_post_can_still_arrive() -> None:
-    seconds = POST_WITHIN_S + CLOCK_STEP_S + matching.CLEAN_READS
+    seconds = POST_WITHIN_S + CLOCKS_APART_S + matching.CLEAN_READS
 
     assert timedelta(seconds=seconds) <= matching.SETTLING
